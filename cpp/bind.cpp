@@ -1,0 +1,11 @@
+// The Python module firth._core.
+#include <nanobind/nanobind.h>
+
+namespace nb = nanobind;
+
+void bind_ingest(nb::module_& m);
+
+NB_MODULE(_core, m) {
+    m.doc() = "The native loops of Firth: they see integers and floats; what a person touches is Python.";
+    bind_ingest(m);
+}
