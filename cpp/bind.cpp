@@ -4,8 +4,10 @@
 namespace nb = nanobind;
 
 void bind_ingest(nb::module_& m);
+void bind_train(nb::module_& m);
 
 NB_MODULE(_core, m) {
     m.doc() = "The native loops of Firth: they see integers and floats; what a person touches is Python.";
     bind_ingest(m);
+    bind_train(m);
 }

@@ -21,6 +21,10 @@ class FormatError(FirthError):
     """A file of vectors or a saved model is not what it claims to be."""
 
 
+class TrainingError(FirthError):
+    """Training cannot go on."""
+
+
 class UnknownWordError(FirthError, KeyError):
     """A word is not in the vocabulary."""
 

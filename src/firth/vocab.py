@@ -32,9 +32,7 @@ class Vocabulary:
     def from_counts(cls, counts: dict[str, int]) -> Vocabulary:
         """The vocabulary of these counts, put in order."""
         ranked = sorted(counts.items(), key=lambda item: (-item[1], encode(item[0])))
-        return cls(
-            Words(word for word, _ in ranked), np.array([count for _, count in ranked], dtype=np.int64)
-        )
+        return cls(Words(word for word, _ in ranked), np.array([count for _, count in ranked], dtype=np.int64))
 
     @cached_property
     def total(self) -> int:
@@ -72,7 +70,7 @@ class Vocabulary:
     def noise(self, exponent: float = 0.75) -> NDArray[np.float64]:
         """The distribution, shape (V,), that negatives are drawn from: q ∝ counts^exponent, summing to 1."""
         weights = self.counts.astype(np.float64) ** exponent
-        return weights / weights.sum()
+        return np.asarray(weights / weights.sum())
 
     def huffman(self) -> HuffmanTree:
         """The tree of hierarchical softmax over these counts."""

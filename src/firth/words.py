@@ -65,9 +65,7 @@ class Words(Sequence[str]):
         return found
 
     def _unknown(self, word: str) -> str:
-        known = [
-            case for case in (word.lower(), word.capitalize(), word.upper()) if case != word and case in self
-        ]
+        known = [case for case in (word.lower(), word.capitalize(), word.upper()) if case != word and case in self]
         known += difflib.get_close_matches(word, self[:SPELLING_CANDIDATES], n=3, cutoff=0.75)
         nearest = ", ".join(repr(near) for near in dict.fromkeys(known))
         hint = f"; did you mean {nearest}?" if nearest else "; it may be rarer than min_count"

@@ -1,0 +1,198 @@
+// Task: checks what Python hands over, keeps it alive, and runs the loop without the GIL.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include <cstring>
+#include <optional>
+#include <stdexcept>
+#include <string>
+
+#include "alias.hpp"
+#include "task.hpp"
+
+#define FIRTH_ISA plain
+#define FIRTH_BYTES 16
+#include "random.hpp"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace {
+
+template <class T>
+using Array = nb::ndarray<const T, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+template <class T>
+using Shared = nb::ndarray<T, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+template <class T>
+using Matrix = nb::ndarray<T, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+
+void require(bool condition, const char* what) {
+    if (!condition) throw std::invalid_argument(what);
+}
+
+struct NoiseTable {
+    std::vector<firth::AliasSlot> slots;
+    std::vector<float> log_expected;
+    uint32_t draws;
+
+    // `q` is the distribution, `negatives` the number of draws a prediction.
+    NoiseTable(Array<double> q, uint32_t negatives) : draws(negatives) {
+        require(q.size() > 0 && q.size() < UINT32_MAX, "q must have from 1 to 2^32 - 2 entries");
+        slots = firth::alias_table(q.data(), uint32_t(q.size()));
+        log_expected.resize(q.size());
+        for (size_t i = 0; i < q.size(); ++i) log_expected[i] = float(std::log(q.data()[i] * negatives));
+    }
+
+    firth::Noise view() const { return {slots.data(), uint32_t(slots.size()), draws, log_expected.data()}; }
+
+    // `count` draws, for those who want to look at them.
+    std::vector<uint32_t> draw(uint32_t count, uint64_t seed) const {
+        firth::plain::Random random(firth::plain::stream_key(seed, 0, 0));
+        std::vector<uint32_t> out(count);
+        for (uint32_t& each : out) each = firth::plain::draw(view(), random);
+        return out;
+    }
+};
+
+struct TreeTable {
+    Array<uint64_t> offsets;
+    Array<uint32_t> nodes;
+    Array<float> signs;
+    uint32_t longest = 0;
+
+    TreeTable(Array<uint64_t> offsets, Array<uint32_t> nodes, Array<float> signs)
+        : offsets(offsets), nodes(nodes), signs(signs) {
+        require(offsets.size() > 0 && nodes.size() == signs.size(), "every node of a path needs a sign");
+        const uint64_t* at = offsets.data();
+        require(at[0] == 0 && at[offsets.size() - 1] == nodes.size(), "the last path must end with the nodes");
+        for (size_t i = 1; i < offsets.size(); ++i) {
+            require(at[i] >= at[i - 1], "paths must follow one another");
+            longest = std::max(longest, uint32_t(at[i] - at[i - 1]));
+        }
+        for (size_t i = 0; i < nodes.size(); ++i)
+            require(nodes.data()[i] + 1 < offsets.size(), "a tree of V leaves has V - 1 inner nodes");
+    }
+
+    firth::Tree view() const { return {offsets.data(), nodes.data(), signs.data(), longest}; }
+};
+
+template <class Real>
+void learn(const firth::Task<Real>& task, const firth::Epoch& epoch, firth::Counters& counters);
+template <>
+void learn(const firth::Task<float>& task, const firth::Epoch& epoch, firth::Counters& counters) {
+    firth::choose_instruction_set().learn(task, epoch, counters);
+}
+template <>
+void learn(const firth::Task<double>& task, const firth::Epoch& epoch, firth::Counters& counters) {
+    firth::learn_double(task, epoch, counters);
+}
+
+firth::Objective objective_named(const std::string& name) {
+    const char* names[] = {"negative-sampling", "hierarchical-softmax", "softmax", "nce", "sampled-softmax"};
+    for (int i = 0; i < 5; ++i)
+        if (name == names[i]) return firth::Objective(i);
+    throw std::invalid_argument("unknown objective " + name);
+}
+
+firth::Architecture architecture_named(const std::string& name) {
+    if (name == "skipgram") return firth::Architecture::skipgram;
+    if (name == "cbow") return firth::Architecture::cbow;
+    throw std::invalid_argument("unknown context " + name);
+}
+
+template <class Real>
+struct Training {
+    // What the task points into.
+    Array<uint32_t> ids;
+    Array<uint64_t> offsets;
+    Array<uint32_t> keep;
+    Matrix<Real> input, output;
+    std::optional<Shared<Real>> bias;
+    std::optional<NoiseTable> noise;
+    std::optional<TreeTable> tree;
+    firth::Task<Real> task;
+
+    void run(uint64_t seed, uint64_t epoch, double rate_from, double rate_to, Shared<uint64_t> next_block,
+             Shared<uint64_t> counters, Shared<int32_t> stop) {
+        require(counters.size() * sizeof(uint64_t) == sizeof(firth::Counters),
+                "counters must be 8 numbers of 64 bits");
+        require(next_block.size() == 1 && stop.size() == 1, "next_block and stop must be one number each");
+        const firth::Epoch settings{seed, epoch, rate_from, rate_to, next_block.data(), stop.data()};
+        nb::gil_scoped_release unlocked;
+        learn(task, settings, *reinterpret_cast<firth::Counters*>(counters.data()));
+    }
+};
+
+template <class Real>
+void construct(Training<Real>* self, Array<uint32_t> ids, Array<uint64_t> offsets, Array<uint32_t> keep,
+               Matrix<Real> input, Matrix<Real> output, std::optional<Shared<Real>> bias,
+               const std::string& context, uint32_t window, bool shrink, bool mean, bool exact,
+               const std::string& objective, std::optional<NoiseTable> noise, std::optional<TreeTable> tree) {
+    using firth::Objective;
+    const Objective kind = objective_named(objective);
+    const bool draws =
+        kind == Objective::negative_sampling || kind == Objective::nce || kind == Objective::sampled_softmax;
+    const uint64_t vocabulary = keep.size(), stride = input.shape(1);
+    require(offsets.size() > 0 && offsets.data()[offsets.size() - 1] == ids.size(),
+            "the last sentence must end with the ids");
+    require(window >= 1, "window must be at least 1");
+    require(vocabulary <= input.shape(0), "the input matrix needs a row for each word");
+    require(output.shape(1) == stride, "input and output rows must have the same length");
+    require(stride * sizeof(Real) % 64 == 0, "rows must be multiples of 64 bytes");
+    require(uint64_t(input.data()) % 64 == 0 && uint64_t(output.data()) % 64 == 0,
+            "matrices must be 64-byte aligned");
+    require(output.shape(0) + (kind == Objective::hierarchical_softmax) >= vocabulary,
+            "the output matrix needs more rows");
+    require(draws == noise.has_value(), "this objective and a noise distribution do not go together");
+    require(!noise || noise->slots.size() <= output.shape(0), "the noise draws words that have no output row");
+    require((kind == Objective::hierarchical_softmax) == tree.has_value(),
+            "this objective and a tree do not go together");
+    require(!tree || tree->offsets.size() == vocabulary + 1, "the tree needs a path for each word");
+    const bool biased = kind == Objective::nce || kind == Objective::sampled_softmax;
+    require(biased == bias.has_value(), "this objective and a bias do not go together");
+    require(!bias || bias->size() == output.shape(0), "the bias needs a number for each output row");
+    new (self) Training<Real>{ids, offsets, keep, input, output, bias, std::move(noise), std::move(tree), {}};
+    self->task = {{ids.data(), offsets.data(), ids.size(), offsets.size() - 1, uint32_t(vocabulary), keep.data()},
+                  {architecture_named(context), window, shrink, mean, exact},
+                  {kind, self->noise ? self->noise->view() : firth::Noise{},
+                   self->tree ? self->tree->view() : firth::Tree{}},
+                  {input.data(), output.data(), bias ? bias->data() : nullptr, uint32_t(stride)}};
+}
+
+template <class Real>
+void bind_task(nb::module_& m, const char* name) {
+    nb::class_<Training<Real>>(m, name,
+                               "What one training run learns from and into; the arrays are used in place.")
+        .def("__init__", &construct<Real>, "ids"_a, "offsets"_a, "keep"_a, "input"_a, "output"_a, "bias"_a.none(),
+             nb::kw_only(), "context"_a, "window"_a, "shrink"_a, "mean"_a, "exact"_a, "objective"_a,
+             "noise"_a.none(), "tree"_a.none())
+        .def("run", &Training<Real>::run, nb::kw_only(), "seed"_a, "epoch"_a, "rate_from"_a, "rate_to"_a,
+             "next_block"_a, "counters"_a, "stop"_a,
+             "Learn blocks of the text until none is left; any number of threads may do so at once, each "
+             "with its\n"
+             "own counters (8 numbers of 64 bits: tokens, predictions, then the loss as a double).");
+}
+
+}  // namespace
+
+void bind_train(nb::module_& m) {
+    nb::class_<NoiseTable>(m, "NoiseTable", "A distribution over ids, to draw from in constant time.")
+        .def(nb::init<Array<double>, uint32_t>(), "q"_a, "negatives"_a)
+        .def("draw", &NoiseTable::draw, "count"_a, nb::kw_only(), "seed"_a);
+    nb::class_<TreeTable>(m, "TreeTable", "Paths from the root of a Huffman tree to each word.")
+        .def(nb::init<Array<uint64_t>, Array<uint32_t>, Array<float>>(), "offsets"_a, "nodes"_a, "signs"_a);
+    bind_task<float>(m, "Task");
+    bind_task<double>(m, "DoubleTask");
+    m.attr("BLOCK_TOKENS") = firth::block_tokens;
+    m.def(
+        "instruction_set",
+        [] {
+            const char* name = firth::choose_instruction_set().name;
+            return name ? std::optional<std::string>(name) : std::nullopt;
+        },
+        "The vector instructions in use: avx512, avx2 or plain; None where FIRTH_ISA names one that cannot "
+        "run here.");
+}

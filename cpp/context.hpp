@@ -1,0 +1,71 @@
+// Contexts: a position in the text becomes (groups of input ids, target). Each group makes one hidden row.
+//
+// Skip-gram in word2vec.c's roles: every context word is a group of its own and predicts the centre word.
+// CBOW: all context words are one group. A new architecture is another case of `emit`.
+#pragma once
+#include "random.hpp"
+
+namespace firth {
+namespace FIRTH_ISA {
+
+// A run of surviving words of one sentence. The words from `begin` to `end` are predicted; those around them,
+// as many as the window is wide, belong to the same sentence and serve as context.
+struct Stretch {
+    uint32_t* ids;
+    int begin, end, size;
+};
+
+struct Prediction {
+    uint32_t target;
+    int hidden;     // groups
+    uint32_t* ids;  // input ids of all groups, one after another
+    int* ends;      // end of each group in `ids`
+};
+
+// Whether the occurrence at `position` is learnt: it is in the vocabulary and survives subsampling, which its
+// own random number decides, so that neighbouring blocks agree on it.
+inline bool survives(const Text& text, uint64_t key, uint64_t position) {
+    const uint32_t id = text.ids[position];
+    return id < text.vocabulary && uint32_t(hashed(key + position) >> 32) <= text.keep[id];
+}
+
+// Gather the surviving words of [begin, end), a part of the sentence [sentence, sentence_end).
+inline void gather(const Text& text, uint64_t key, int window, uint64_t sentence, uint64_t begin, uint64_t end,
+                   uint64_t sentence_end, Stretch& stretch) {
+    int size = 0;
+    for (uint64_t p = begin; p > sentence && size < window;)
+        if (survives(text, key, --p)) stretch.ids[window - ++size] = text.ids[p];
+    uint32_t* ids = stretch.ids += window - size;  // what precedes was written backwards, up to ids[window]
+    stretch.begin = size;
+    for (uint64_t p = begin; p < end; ++p)
+        if (survives(text, key, p)) ids[size++] = text.ids[p];
+    stretch.end = size;
+    for (uint64_t p = end; p < sentence_end && size < stretch.end + window; ++p)
+        if (survives(text, key, p)) ids[size++] = text.ids[p];
+    stretch.size = size;
+}
+
+// The prediction at position `at` of a stretch; one without context has no hidden rows.
+inline void emit(const ContextSettings& settings, const Stretch& stretch, int at, Random& random,
+                 Prediction& out) {
+    const int window = settings.shrink ? 1 + int(random.below(settings.window)) : int(settings.window);
+    const int from = at > window ? at - window : 0;
+    const int to = at + window < stretch.size ? at + window + 1 : stretch.size;
+    int count = 0;
+    for (int i = from; i < to; ++i)
+        if (i != at) out.ids[count++] = stretch.ids[i];
+    out.target = stretch.ids[at];
+    switch (settings.architecture) {
+        case Architecture::skipgram:
+            for (int i = 0; i < count; ++i) out.ends[i] = i + 1;
+            out.hidden = count;
+            break;
+        case Architecture::cbow:
+            out.ends[0] = count;
+            out.hidden = count > 0;
+            break;
+    }
+}
+
+}  // namespace FIRTH_ISA
+}  // namespace firth

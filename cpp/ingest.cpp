@@ -1,0 +1,1 @@
+int firth_ingest_placeholder;

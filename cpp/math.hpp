@@ -1,0 +1,83 @@
+// Logistic, exponential and logarithm on whole vectors, and sums of logarithms that cost next to nothing.
+#pragma once
+#include <cmath>
+
+#include "rows.hpp"
+
+namespace firth {
+namespace FIRTH_ISA {
+
+typedef int32_t Integers __attribute__((vector_size(vector_bytes)));
+
+inline Vector<float> clamp(Vector<float> x, float low, float high) {
+    const Vector<float> l = x * 0 + low, h = x * 0 + high;
+    x = x < l ? l : x;
+    return x > h ? h : x;
+}
+
+// e^x, relative error below 3e-7. x = n ln 2 + f with |f| <= ln 2 / 2; e^f by its Taylor polynomial, and n
+// goes straight into the exponent's bits.
+inline Vector<float> exponential(Vector<float> x) {
+    x = clamp(x, -87, 87);
+    const float shifter = 12582912;  // 1.5 * 2^23: adding it rounds to an integer, which its low bits then hold
+    const Vector<float> shifted = x * 1.44269504f + shifter;
+    const Vector<float> n = shifted - shifter;
+    const Vector<float> f = (x - n * 0.693359375f) + n * 2.12194440e-4f;
+    Vector<float> p = f * (1 / 720.f) + 1 / 120.f;
+    p = p * f + 1 / 24.f;
+    p = p * f + 1 / 6.f;
+    p = p * f + 0.5f;
+    p = p * f + 1;
+    p = p * f + 1;
+    return (Vector<float>)((Integers)p + ((Integers)shifted << 23));
+}
+
+inline Vector<double> exponential(Vector<double> x) {
+    for (int i = 0; i < lanes<double>; ++i) x[i] = ::exp(x[i]);
+    return x;
+}
+
+template <class Real>
+inline Vector<Real> logistic(Vector<Real> x) {
+    return 1 / (1 + exponential(-x));
+}
+
+// The logarithm of a product of many probabilities: mantissas are multiplied, exponents added, and the one
+// logarithm a lane is taken when the value is asked for.
+template <class Real>
+class LogProduct;
+
+template <>
+class LogProduct<float> {
+  public:
+    void multiply(Vector<float> p) {
+        const Integers bits = (Integers)(mantissa_ * p);
+        exponent_ += (bits >> 23) - 127;
+        mantissa_ = (Vector<float>)((bits & 0x007fffff) | 0x3f800000);
+    }
+    double logarithm() const {
+        double sum = 0;
+        for (int i = 0; i < lanes<float>; ++i)
+            sum += ::log(double(mantissa_[i])) + double(exponent_[i]) * 0.6931471805599453;
+        return sum;
+    }
+
+  private:
+    Vector<float> mantissa_ = Vector<float>{} + 1;
+    Integers exponent_ = {};
+};
+
+template <>
+class LogProduct<double> {
+  public:
+    void multiply(Vector<double> p) {
+        for (int i = 0; i < lanes<double>; ++i) sum_ += ::log(p[i]);
+    }
+    double logarithm() const { return sum_; }
+
+  private:
+    double sum_ = 0;
+};
+
+}  // namespace FIRTH_ISA
+}  // namespace firth

@@ -1,0 +1,45 @@
+// Seeded streams of random numbers and the alias sampler of negatives.
+//
+// Included once for each instruction set, so everything lives in the namespace of that set.
+#pragma once
+#include <cstdint>
+
+#include "task.hpp"
+
+namespace firth {
+namespace FIRTH_ISA {
+
+// splitmix64 (Steele, Lea & Flood 2014): the n-th number of a stream is a hash of key + n, so that any
+// position of the corpus has its own number whoever asks for it, and whenever.
+inline uint64_t hashed(uint64_t x) {
+    x *= 0x9e3779b97f4a7c15;
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
+    return x ^ (x >> 31);
+}
+
+inline uint64_t stream_key(uint64_t seed, uint64_t purpose, uint64_t index) {
+    return hashed(hashed(hashed(seed) ^ purpose) ^ index);
+}
+
+class Random {
+  public:
+    explicit Random(uint64_t key) : at_(key) {}
+    uint64_t next() { return hashed(at_++); }
+    uint32_t below(uint32_t n) { return uint32_t((next() >> 32) * n >> 32); }
+
+  private:
+    uint64_t at_;
+};
+
+// Walker's alias method: one random number, one table entry of 8 bytes. V entries stay in a core's own cache
+// where a table with a slot for each share of probability would not.
+inline uint32_t draw(const Noise& noise, Random& random) {
+    const uint64_t r = random.next();
+    const uint32_t slot = uint32_t((r >> 32) * noise.size >> 32);
+    const AliasSlot& entry = noise.slots[slot];
+    return uint32_t(r) < entry.threshold ? slot : entry.alias;
+}
+
+}  // namespace FIRTH_ISA
+}  // namespace firth

@@ -1,0 +1,96 @@
+// What a training run is made of, in plain data: the seam between Python, the dispatcher and the loop.
+#pragma once
+#include <cstdint>
+
+namespace firth {
+
+struct Text {                 // encoded text: ids in order, and where each sentence begins
+    const uint32_t* ids;      // an id of `vocabulary` or more is a word that is not learnt
+    const uint64_t* offsets;  // sentences + 1 of them
+    uint64_t tokens, sentences;
+    uint32_t vocabulary;
+    const uint32_t* keep;  // an occurrence survives subsampling if a random 32-bit number is at most this
+};
+
+enum class Architecture : uint8_t { skipgram, cbow };
+
+struct ContextSettings {
+    Architecture architecture;
+    uint32_t window;  // words on each side
+    bool shrink;      // draw the window from 1...window at each position
+    bool mean;        // a hidden row is the mean of its input rows, else their sum
+    bool exact;       // input rows move by the gradient of that mean, else (word2vec.c) by that of the sum
+};
+
+enum class Objective : uint8_t { negative_sampling, hierarchical_softmax, softmax, nce, sampled_softmax };
+
+struct AliasSlot {
+    uint32_t threshold, alias;
+};
+
+struct Noise {  // the distribution q of negatives, and how many are drawn for a prediction
+    const AliasSlot* slots;
+    uint32_t size, draws;
+    const float* log_expected;  // log(K q(w)) of each word
+};
+
+struct Tree {  // the Huffman tree: word w's path is nodes[offsets[w]...offsets[w + 1]), signs alongside
+    const uint64_t* offsets;
+    const uint32_t* nodes;
+    const float* signs;
+    uint32_t longest;
+};
+
+struct ObjectiveSettings {
+    Objective objective;
+    Noise noise;
+    Tree tree;
+};
+
+template <class Real>
+struct Weights {  // rows of `stride` numbers, 64-byte aligned; those beyond the dimension are and stay zero
+    Real* input;
+    Real* output;
+    Real* bias;  // one number an output row, or null
+    uint32_t stride;
+};
+
+struct Counters {  // one cache line a thread, read by others while it grows
+    uint64_t tokens, predictions;
+    double loss;
+    uint64_t unused[5];
+};
+
+// The epoch's text is cut into blocks of this many tokens. Windows reach over the cuts, and all random
+// numbers derive from the block and the position, so that it does not matter which thread learns which block.
+constexpr uint64_t block_tokens = 10'000;
+
+struct Epoch {
+    uint64_t seed, number;
+    double rate_from, rate_to;  // learning rate at the first and behind the last token
+    uint64_t* next_block;       // shared by the threads
+    const int32_t* stop;        // nonzero: leave at the next window
+};
+
+template <class Real>
+struct Task {
+    Text text;
+    ContextSettings context;
+    ObjectiveSettings objective;
+    Weights<Real> weights;
+};
+
+using Learn = void (*)(const Task<float>&, const Epoch&, Counters&);
+
+struct InstructionSet {
+    const char* name;
+    Learn learn;
+};
+
+// The best set that this machine runs, or the one that FIRTH_ISA names ("avx512", "avx2", "plain").
+// Returns a null name where FIRTH_ISA names one that is unknown or cannot run here.
+InstructionSet choose_instruction_set();
+
+void learn_double(const Task<double>&, const Epoch&, Counters&);  // plain set; the gradient checks use it
+
+}  // namespace firth

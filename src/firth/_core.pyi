@@ -1,0 +1,115 @@
+"""
+The native loops of Firth: they see integers and floats; what a person touches is Python.
+"""
+
+from typing import Annotated
+
+import numpy
+from numpy.typing import NDArray
+
+class NoiseTable:
+    """A distribution over ids, to draw from in constant time."""
+
+    def __init__(
+        self,
+        q: Annotated[NDArray[numpy.float64], dict(shape=(None,), order="C", device="cpu", writable=False)],
+        negatives: int,
+    ) -> None: ...
+    def draw(self, count: int, *, seed: int) -> list[int]: ...
+
+class TreeTable:
+    """Paths from the root of a Huffman tree to each word."""
+
+    def __init__(
+        self,
+        offsets: Annotated[NDArray[numpy.uint64], dict(shape=(None,), order="C", device="cpu", writable=False)],
+        nodes: Annotated[NDArray[numpy.uint32], dict(shape=(None,), order="C", device="cpu", writable=False)],
+        signs: Annotated[NDArray[numpy.float32], dict(shape=(None,), order="C", device="cpu", writable=False)],
+    ) -> None: ...
+
+class Task:
+    """
+    What one training run learns from and into; the arrays are used in place.
+    """
+
+    def __init__(
+        self,
+        ids: Annotated[NDArray[numpy.uint32], dict(shape=(None,), order="C", device="cpu", writable=False)],
+        offsets: Annotated[NDArray[numpy.uint64], dict(shape=(None,), order="C", device="cpu", writable=False)],
+        keep: Annotated[NDArray[numpy.uint32], dict(shape=(None,), order="C", device="cpu", writable=False)],
+        input: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C", device="cpu")],
+        output: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C", device="cpu")],
+        bias: Annotated[NDArray[numpy.float32], dict(shape=(None,), order="C", device="cpu")] | None,
+        *,
+        context: str,
+        window: int,
+        shrink: bool,
+        mean: bool,
+        exact: bool,
+        objective: str,
+        negatives: int,
+        noise: NoiseTable | None,
+        tree: TreeTable | None,
+    ) -> None: ...
+    def run(
+        self,
+        *,
+        seed: int,
+        epoch: int,
+        rate_from: float,
+        rate_to: float,
+        next_block: Annotated[NDArray[numpy.uint64], dict(shape=(None,), order="C", device="cpu")],
+        counters: Annotated[NDArray[numpy.uint64], dict(shape=(None,), order="C", device="cpu")],
+        stop: Annotated[NDArray[numpy.int32], dict(shape=(None,), order="C", device="cpu")],
+    ) -> None:
+        """
+        Learn blocks of the text until none is left; any number of threads may do so at once, each with its
+        own counters (8 numbers of 64 bits: tokens, predictions, then the loss as a double).
+        """
+
+class DoubleTask:
+    """
+    What one training run learns from and into; the arrays are used in place.
+    """
+
+    def __init__(
+        self,
+        ids: Annotated[NDArray[numpy.uint32], dict(shape=(None,), order="C", device="cpu", writable=False)],
+        offsets: Annotated[NDArray[numpy.uint64], dict(shape=(None,), order="C", device="cpu", writable=False)],
+        keep: Annotated[NDArray[numpy.uint32], dict(shape=(None,), order="C", device="cpu", writable=False)],
+        input: Annotated[NDArray[numpy.float64], dict(shape=(None, None), order="C", device="cpu")],
+        output: Annotated[NDArray[numpy.float64], dict(shape=(None, None), order="C", device="cpu")],
+        bias: Annotated[NDArray[numpy.float64], dict(shape=(None,), order="C", device="cpu")] | None,
+        *,
+        context: str,
+        window: int,
+        shrink: bool,
+        mean: bool,
+        exact: bool,
+        objective: str,
+        negatives: int,
+        noise: NoiseTable | None,
+        tree: TreeTable | None,
+    ) -> None: ...
+    def run(
+        self,
+        *,
+        seed: int,
+        epoch: int,
+        rate_from: float,
+        rate_to: float,
+        next_block: Annotated[NDArray[numpy.uint64], dict(shape=(None,), order="C", device="cpu")],
+        counters: Annotated[NDArray[numpy.uint64], dict(shape=(None,), order="C", device="cpu")],
+        stop: Annotated[NDArray[numpy.int32], dict(shape=(None,), order="C", device="cpu")],
+    ) -> None:
+        """
+        Learn blocks of the text until none is left; any number of threads may do so at once, each with its
+        own counters (8 numbers of 64 bits: tokens, predictions, then the loss as a double).
+        """
+
+BLOCK_TOKENS: int = 10000
+
+def instruction_set() -> str | None:
+    """
+    The vector instructions in use: avx512, avx2 or plain; None where FIRTH_ISA names one that cannot run here.
+    """

@@ -1,0 +1,1 @@
+"""Models: thin compositions of a corpus, a context, an objective and the one loop."""

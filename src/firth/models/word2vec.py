@@ -1,0 +1,267 @@
+"""word2vec: text → ids → one loop → vectors (Mikolov et al. 2013a, b)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from firth.contexts import CBOW, CONTEXTS, Context, SkipGram
+from firth.corpus import Corpus, Source, Tokenizer
+from firth.errors import FirthError, FormatError, SettingsError
+from firth.files import read_directory, write_directory
+from firth.objectives import OBJECTIVES, NegativeSampling, Objective
+from firth.progress import Watcher, watching
+from firth.tensors import open_tensors, write_tensors
+from firth.train import EpochRow, Schedule, Text, Weights, train
+from firth.vectors import Vectors
+from firth.vectors.formats import firth as firth_format
+from firth.vocab import Vocabulary
+
+KIND = "word2vec"
+OUTPUT = "output.safetensors"
+
+
+class Prediction(NamedTuple):
+    """A word and the probability that the model gives it."""
+
+    word: str
+    probability: float
+
+
+def default_learning_rate(context: Context, objective: Objective) -> float:
+    """The best rate found for a combination, measured as docs/quality.md tells."""
+    return 0.05
+
+
+class Word2Vec:
+    """Vectors of words from the words around them: any context with any objective.
+
+    `learning_rate=None` takes the best rate found for the combination; it falls linearly to `min_learning_rate`
+    over all words of all epochs. `threads=None` takes every core. With one thread the same seed, text and settings
+    give the same bytes; several threads race (Hogwild), as everywhere in the field.
+    """
+
+    def __init__(
+        self,
+        *,
+        dim: int = 100,
+        context: Context = SkipGram(),  # noqa: B008 - frozen
+        objective: Objective = NegativeSampling(),  # noqa: B008 - frozen
+        epochs: int = 5,
+        learning_rate: float | None = None,
+        min_learning_rate: float = 1e-4,
+        subsample: float = 1e-4,
+        min_count: int = 5,
+        max_size: int | None = None,
+        threads: int | None = None,
+        seed: int = 1,
+    ):
+        rate = default_learning_rate(context, objective) if learning_rate is None else learning_rate
+        self.schedule = Schedule(rate, min(min_learning_rate, rate), epochs)
+        self.dim, self.context, self.objective = dim, context, objective
+        self.subsample, self.min_count, self.max_size = subsample, min_count, max_size
+        self.threads = (os.cpu_count() or 1) if threads is None else threads
+        self.seed = seed
+        self.history: list[EpochRow] = []
+        self._vocab: Vocabulary | None = None
+        self._weights: Weights | None = None
+        self._vectors: Vectors | None = None
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What `__init__` was given, in numbers and strings."""
+        return {
+            "dim": self.dim,
+            "context": {"name": self.context.name, **asdict(self.context)},
+            "objective": {"name": self.objective.name, **asdict(self.objective)},
+            "epochs": self.schedule.epochs,
+            "learning_rate": self.schedule.start,
+            "min_learning_rate": self.schedule.end,
+            "subsample": self.subsample,
+            "min_count": self.min_count,
+            "max_size": self.max_size,
+            "threads": self.threads,
+            "seed": self.seed,
+        }
+
+    def fit(
+        self,
+        source: Source,
+        *,
+        tokenizer: Tokenizer = "whitespace",
+        encoding: str = "utf-8",
+        errors: str = "strict",
+        cache: Path | str | bool | None = None,
+        vocab: Vocabulary | None = None,
+        start: Vectors | None = None,
+        progress: bool = True,
+        log: str | Path | None = None,
+    ) -> Word2Vec:
+        """Learn from a path, a glob, a folder, a list of paths, "-", or sentences (lists of tokens); from the start.
+
+        `vocab` is used as it stands instead of the text's own words (`min_count` and `max_size` then play no part).
+        `start` gives the words that it knows their first input vectors. `progress` shows a bar or lines on standard
+        error, and `log` names a file for JSON lines.
+
+        Raises `CorpusError`, `VocabularyError`, `SettingsError` or `TrainingError`. After a KeyboardInterrupt, which
+        is passed on, the model holds what was learnt until then.
+        """
+        with watching(progress, log) as watcher:
+            corpus = Corpus.read(
+                source,
+                tokenizer=tokenizer,
+                encoding=encoding,
+                errors=errors,
+                cache=cache,
+                progress=watcher.reading,
+            )
+            if vocab is None:
+                vocab = corpus.vocab.prune(min_count=self.min_count, max_size=self.max_size)
+            text = Text(corpus.encoded(vocab), corpus.offsets, vocab)
+            weights = Weights.start(vocab, self.dim, self.objective, self.seed)
+            started = copy_rows(start, weights, vocab) if start is not None else 0
+            self._announce(watcher, corpus, vocab, started)
+            self._vocab, self._weights, self._vectors, self.history = vocab, weights, None, []
+            train(
+                text,
+                weights,
+                context=self.context,
+                objective=self.objective,
+                schedule=self.schedule,
+                subsample=self.subsample,
+                threads=self.threads,
+                seed=self.seed,
+                history=self.history,
+                report=watcher.training,
+            )
+        return self
+
+    def _announce(self, watcher: Watcher, corpus: Corpus, vocab: Vocabulary, started: int) -> None:
+        kept = vocab.total / max(len(corpus.ids), 1)
+        watcher.message(
+            f"{len(corpus.ids):,} words in {len(corpus.offsets) - 1:,} lines; "
+            f"vocabulary {len(vocab):,} of {len(corpus.vocab):,}, {100 * kept:.1f} % of the text",
+            words=len(corpus.ids),
+            lines=len(corpus.offsets) - 1,
+            vocabulary=len(vocab),
+        )
+        settings = ", ".join(f"{name} {_brief(value)}" for name, value in self.settings.items())
+        watcher.message(f"word2vec: {settings}", settings=self.settings)
+        if started:
+            watcher.message(f"{started:,} words start from the vectors given", started=started)
+
+    @property
+    def vocab(self) -> Vocabulary:
+        """The words that have vectors; raises `FirthError` before `fit`."""
+        if self._vocab is None:
+            raise FirthError("the model has learnt nothing yet; call fit first")
+        return self._vocab
+
+    @property
+    def weights(self) -> Weights:
+        """Both matrices and the bias; raises `FirthError` before `fit`."""
+        if self._weights is None:
+            raise FirthError("the model has learnt nothing yet; call fit first")
+        return self._weights
+
+    @property
+    def vectors(self) -> Vectors:
+        """The input vectors, float32 (V, dim), with the words and their counts."""
+        if self._vectors is None:
+            matrix = self.weights.input[:, : self.dim]
+            self._vectors = Vectors(self.vocab.words, matrix, counts=self.vocab.counts)
+        return self._vectors
+
+    def predict(self, context: Iterable[str], *, topn: int = 10) -> list[Prediction]:
+        """The `topn` likeliest words among these context words, with P(word | context) of the whole vocabulary.
+
+        h is the mean of the context vectors, or their sum for CBOW with combine="sum"; P(w | h) is the objective's
+        own formula. For skip-gram, which learns from one context word at a time, the mean of several amounts to
+        the renormalised geometric mean of their predictions. Raises `UnknownWordError`.
+        """
+        words = [context] if isinstance(context, str) else list(context)
+        if not words:
+            raise SettingsError("predict needs at least one context word")
+        rows = self.weights.input[[self.vocab.words.position(word) for word in words], : self.dim]
+        summed = isinstance(self.context, CBOW) and self.context.combine == "sum"
+        hidden = rows.sum(axis=0) if summed else rows.mean(axis=0)
+        output = self.weights.output[:, : self.dim]
+        found = self.objective.probabilities(hidden, output, self.weights.bias, self.vocab)
+        best = np.argsort(-found, kind="stable")[:topn]
+        return [Prediction(self.vocab.words[int(i)], float(found[i])) for i in best]
+
+    def save(self, path: str | Path) -> None:
+        """Write a directory: vectors as `Vectors.save` writes them, the output matrix, the settings, the history."""
+        output: dict[str, NDArray[Any]] = {"output": self.weights.output[:, : self.dim]}
+        if self.weights.bias is not None:
+            output["bias"] = self.weights.bias
+        config = {**firth_format.config(self.vectors), "kind": KIND, "settings": self.settings}
+        config["history"] = [asdict(row) for row in self.history]
+        files = {**firth_format.files(self.vectors), OUTPUT: partial(write_tensors, tensors=output)}
+        write_directory(path, config, files)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Word2Vec:
+        """The model that `save` wrote, its matrices mapped from the files; raises `FormatError`."""
+        directory = read_directory(path)
+        if directory.config.get("kind") != KIND:
+            raise FormatError(
+                f"{path}: holds {directory.config.get('kind')!r}, not a word2vec model; use firth.load"
+            )
+        vectors = Vectors.load(path)
+        output = open_tensors(directory.files[OUTPUT])
+        if vectors.counts is None or output["output"].shape[1:] != vectors.matrix.shape[1:]:
+            raise FormatError(f"{path}: its vectors and its output matrix do not belong together; save it again")
+        model = cls(**_parts(directory.config["settings"], path))
+        model.history = [EpochRow(**row) for row in directory.config["history"]]
+        model._vocab = Vocabulary(vectors.words, vectors.counts)
+        model._weights = Weights(vectors.matrix, output["output"], output.get("bias"), model.dim)
+        model._vectors = vectors
+        return model
+
+
+def _brief(value: object) -> str:
+    if isinstance(value, dict):
+        rest = ", ".join(f"{key}={each}" for key, each in value.items() if key != "name")
+        return f"{value['name']}({rest})"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _parts(settings: dict[str, Any], path: str | Path) -> dict[str, Any]:
+    """Settings with context and objective made anew from their names and fields."""
+    try:
+        context, objective = dict(settings["context"]), dict(settings["objective"])
+        parts = {
+            "context": CONTEXTS[context.pop("name")](**context),
+            "objective": OBJECTIVES[objective.pop("name")](**objective),
+        }
+    except (KeyError, TypeError) as error:
+        raise FormatError(
+            f"{path}: its settings are not those of a word2vec model ({error}); save it again"
+        ) from None
+    return {**settings, **parts}
+
+
+def copy_rows(start: Vectors, weights: Weights, vocab: Vocabulary) -> int:
+    """Give the words that `start` knows its vectors as first input rows; returns how many they are."""
+    if start.dim != weights.dim:
+        raise SettingsError(
+            f"the starting vectors have {start.dim} dimensions, the model dim={weights.dim}; make them equal"
+        )
+    found = [
+        (row, position) for row, word in enumerate(vocab.words) if (position := start.words.find(word)) is not None
+    ]
+    if not found:
+        raise SettingsError(
+            "the starting vectors know none of the vocabulary's words; are they of another language or case?"
+        )
+    rows, positions = (list(each) for each in zip(*found, strict=True))
+    weights.input[rows, : weights.dim] = start.matrix[positions]
+    return len(found)

@@ -1,0 +1,193 @@
+"""Watching work go on: a bar on a terminal or in a notebook, plain lines elsewhere, a log for machines.
+
+Work knows one thing, a `Watcher`, and tells it what happens; how that is shown is decided here.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Protocol
+
+from firth.errors import FirthError
+
+LINE_SECONDS = 10.0  # between two plain lines
+LOG_SECONDS = 1.0  # between two log entries
+
+
+@dataclass(frozen=True)
+class Status:
+    """What is known while training goes on."""
+
+    epoch: int  # from 1
+    epochs: int
+    words: int  # passed, over all epochs
+    total_words: int
+    loss: float  # mean since the epoch began; nan before its first prediction
+    learning_rate: float
+    seconds: float
+
+    @property
+    def words_per_second(self) -> float:
+        """Mean speed since the start."""
+        return self.words / self.seconds if self.seconds > 0 else 0.0
+
+    @property
+    def seconds_left(self) -> float:
+        """Time to go at the mean speed."""
+        return (self.total_words - self.words) / self.words_per_second if self.words else math.inf
+
+
+class Watcher(Protocol):
+    """What work tells those who watch it."""
+
+    def message(self, text: str, **details: object) -> None:
+        """Something worth a line, once; `details` are for machines."""
+
+    def reading(self, done: int, total: int | None) -> None:
+        """So many bytes of the text are read; `total` is None where it cannot be known."""
+
+    def training(self, status: Status) -> None:
+        """Where training stands; called about ten times a second."""
+
+
+@contextmanager
+def watching(progress: bool, log: str | Path | None = None) -> Iterator[Watcher]:
+    """A watcher that shows progress on standard error, if wanted, and writes JSON lines to `log`, if given."""
+    with ExitStack() as stack:
+        watchers: list[Watcher] = []
+        if log is not None:
+            try:
+                watchers.append(_Log(stack.enter_context(Path(log).open("w", encoding="utf-8"))))
+            except OSError as error:
+                raise FirthError(f"{log}: cannot be written: {error.strerror}; choose another place") from None
+        if progress and (sys.stderr.isatty() or "ipykernel" in sys.modules):
+            bar = _Bar()
+            stack.callback(bar.close)
+            watchers.append(bar)
+        elif progress:
+            watchers.append(_Lines())
+        yield _All(watchers)
+
+
+class _All:
+    def __init__(self, watchers: list[Watcher]):
+        self.watchers = watchers
+
+    def message(self, text: str, **details: object) -> None:
+        for watcher in self.watchers:
+            watcher.message(text, **details)
+
+    def reading(self, done: int, total: int | None) -> None:
+        for watcher in self.watchers:
+            watcher.reading(done, total)
+
+    def training(self, status: Status) -> None:
+        for watcher in self.watchers:
+            watcher.training(status)
+
+
+class _Bar:
+    """A tqdm bar a phase: bytes read, then words learnt in each epoch."""
+
+    def __init__(self) -> None:
+        self.phase: object = None
+        self.bar: Any = None
+
+    def message(self, text: str, **details: object) -> None:
+        self.close()
+        print(text, file=sys.stderr)
+
+    def reading(self, done: int, total: int | None) -> None:
+        self._move("reading", done, total, "B")
+
+    def training(self, status: Status) -> None:
+        before = (status.epoch - 1) * (status.total_words // status.epochs)
+        words = status.total_words // status.epochs
+        self._move(f"epoch {status.epoch}/{status.epochs}", status.words - before, words, " words")
+        left = time.strftime("%H:%M:%S", time.gmtime(min(status.seconds_left, 360_000)))
+        self.bar.set_postfix_str(
+            f"loss {status.loss:.4f}, rate {status.learning_rate:.4f}, all done in {left}", refresh=False
+        )
+
+    def _move(self, phase: str, done: int, total: int | None, unit: str) -> None:
+        from tqdm.auto import tqdm
+
+        if self.phase != phase:
+            self.close()
+            self.phase = phase
+            self.bar = tqdm(desc=phase, total=total, unit=unit, unit_scale=True, dynamic_ncols=True)
+        self.bar.update(done - self.bar.n)
+
+    def close(self) -> None:
+        if self.bar is not None:
+            self.bar.close()
+        self.bar = self.phase = None
+
+
+class _Every:
+    """True at most once in so many seconds."""
+
+    def __init__(self, seconds: float):
+        self.seconds, self.last = seconds, time.monotonic()
+
+    def __call__(self) -> bool:
+        if time.monotonic() - self.last < self.seconds:
+            return False
+        self.last = time.monotonic()
+        return True
+
+
+class _Lines:
+    """A line every ten seconds, and one at the end of each epoch."""
+
+    def __init__(self) -> None:
+        self.due = _Every(LINE_SECONDS)
+
+    def message(self, text: str, **details: object) -> None:
+        print(text, file=sys.stderr, flush=True)
+
+    def reading(self, done: int, total: int | None) -> None:
+        if self.due():
+            share = f" ({100 * done / total:.0f} %)" if total else ""
+            self.message(f"read {done / 1e6:,.0f} MB{share}")
+
+    def training(self, status: Status) -> None:
+        if self.due() or status.words * status.epochs == status.epoch * status.total_words:
+            self.message(
+                f"epoch {status.epoch}/{status.epochs}, {100 * status.words / max(status.total_words, 1):.0f} %: "
+                f"loss {status.loss:.4f}, rate {status.learning_rate:.4f}, "
+                f"{status.words_per_second / 1e6:.2f} M words/s, {status.seconds_left:.0f} s left"
+            )
+
+
+class _Log:
+    """JSON lines: an object with its event and time, then what is known."""
+
+    def __init__(self, file: IO[str]):
+        self.file, self.due = file, _Every(LOG_SECONDS)
+
+    def message(self, text: str, **details: object) -> None:
+        self._write("message", {"text": text, **details})
+
+    def reading(self, done: int, total: int | None) -> None:
+        if self.due():
+            self._write("reading", {"bytes": done, "total_bytes": total})
+
+    def training(self, status: Status) -> None:
+        if self.due() or status.words * status.epochs == status.epoch * status.total_words:
+            row = dataclasses.asdict(status)
+            row |= {"words_per_second": status.words_per_second, "seconds_left": status.seconds_left}
+            self._write("training", row)
+
+    def _write(self, event: str, row: dict[str, object]) -> None:
+        finite = {key: None if isinstance(x, float) and not math.isfinite(x) else x for key, x in row.items()}
+        self.file.write(json.dumps({"event": event, "time": time.time(), **finite}, ensure_ascii=False) + "\n")
+        self.file.flush()

@@ -1,0 +1,280 @@
+"""Training: epochs, learning-rate schedule, threads and interruption around the native loop.
+
+The loop itself is in C++ and knows no Python: a thread here lends it a core without the GIL, while the calling
+thread looks at the counters ten times a second, reports, and listens for Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from firth import _core
+from firth.contexts import CBOW, Context
+from firth.errors import SettingsError, TrainingError
+from firth.objectives import Objective
+from firth.progress import Status
+from firth.vocab import Vocabulary
+
+POLL_SECONDS = 0.1
+ROW_BYTES = 64  # rows are padded to whole cache lines
+HUGE_PAGE = 2 << 20
+ISA_VARIABLE = "FIRTH_ISA"  # names the vector instructions to use
+
+
+@dataclass(frozen=True)
+class EpochRow:
+    """A row of a model's history."""
+
+    epoch: int  # from 1
+    loss: float  # mean over predictions: a pair for skip-gram, a position for CBOW
+    words: int  # words of the text that were passed
+    seconds: float
+    learning_rate: float  # at the end
+
+
+Report = Callable[[Status], None]
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Learning rate falling linearly from `start` to `end` over all words of all epochs."""
+
+    start: float
+    end: float
+    epochs: int
+
+    def __post_init__(self) -> None:
+        if not (0 < self.start <= 100 and 0 <= self.end <= self.start):
+            raise SettingsError(
+                f"learning_rate={self.start} must be positive and min_learning_rate={self.end} not above it"
+            )
+        if self.epochs < 1:
+            raise SettingsError(f"epochs={self.epochs} must be at least 1")
+
+    def at(self, epochs_done: float) -> float:
+        """The rate after so many epochs and a fraction."""
+        return self.start + (self.end - self.start) * epochs_done / self.epochs
+
+
+@dataclass(frozen=True)
+class Text:
+    """Encoded text: `ids` uint32 (T,), and `offsets` uint64 (S+1,), where each sentence begins.
+
+    Ids of `len(vocab)` or more stand for words that are not learnt.
+    """
+
+    ids: NDArray[np.uint32]
+    offsets: NDArray[np.uint64]
+    vocab: Vocabulary
+
+
+@dataclass
+class Weights:
+    """What is learnt: `input` (V, stride), `output` (rows, stride) and perhaps `bias` (rows,), all of one dtype.
+
+    Rows are padded with zeros from `dim` to `stride` numbers.
+    """
+
+    input: NDArray[np.floating]
+    output: NDArray[np.floating]
+    bias: NDArray[np.floating] | None
+    dim: int
+
+    @classmethod
+    def start(
+        cls, vocab: Vocabulary, dim: int, objective: Objective, seed: int, dtype: type = np.float32
+    ) -> Weights:
+        """Input rows uniform in ±0.5/dim, output rows zero, as word2vec.c has them."""
+        if not 1 <= dim <= 100_000:
+            raise SettingsError(f"dim={dim} must be from 1 to 100,000")
+        rows, start_bias = objective.output_rows(vocab), objective.start_bias(vocab)
+        weights = cls(aligned(len(vocab), dim, dtype), aligned(rows, dim, dtype), None, dim)
+        random = np.random.default_rng(seed)
+        for begin in range(0, len(vocab), 10_000):
+            block = weights.input[begin : begin + 10_000, :dim]
+            block[:] = (random.random(block.shape, dtype=np.float32) - 0.5) / dim
+        if start_bias is not None:
+            weights.bias = np.full(rows, start_bias, dtype)
+        return weights
+
+
+def aligned(rows: int, columns: int, dtype: type = np.float32) -> NDArray[np.floating]:
+    """Zeros of shape (rows, columns padded to whole cache lines), on huge pages where the system gives them."""
+    item = np.dtype(dtype).itemsize
+    stride = -(-columns * item // ROW_BYTES) * ROW_BYTES // item
+    size = rows * stride * item
+    memory = mmap.mmap(-1, size + HUGE_PAGE)
+    if hasattr(mmap, "MADV_HUGEPAGE"):
+        memory.madvise(mmap.MADV_HUGEPAGE)
+    whole = np.frombuffer(memory, dtype=np.uint8)
+    begin = -whole.ctypes.data % HUGE_PAGE
+    return whole[begin : begin + size].view(dtype).reshape(rows, stride)
+
+
+def train(
+    text: Text,
+    weights: Weights,
+    *,
+    context: Context,
+    objective: Objective,
+    schedule: Schedule,
+    subsample: float,
+    threads: int,
+    seed: int,
+    history: list[EpochRow],
+    report: Report | None = None,
+) -> None:
+    """Learn `weights` in place and append a row an epoch to `history`.
+
+    With one thread the same seed gives the same bytes; several threads race (Hogwild, Niu et al. 2011). Raises
+    `TrainingError` where the loss is no longer a number. On KeyboardInterrupt, which is raised again, the weights
+    are whole and hold what was learnt, and the epoch begun has its row.
+    """
+    if threads < 1:
+        raise SettingsError(f"threads={threads} must be at least 1")
+    if not 0 <= subsample < 1:
+        raise SettingsError(f"subsample={subsample} must be from 0 (off) to below 1; 1e-4 is customary")
+    if not 0 <= seed < 2**64:
+        raise SettingsError(f"seed={seed} must be from 0 to 2^64 - 1")
+    task = _task(text, weights, context, objective, subsample)
+    began = time.perf_counter()
+    for number in range(schedule.epochs):
+        epoch = _Epoch(task, number, schedule, len(text.ids), threads, seed, began)
+        try:
+            epoch.run(report)
+        finally:
+            history.append(epoch.row())
+        if not np.isfinite(history[-1].loss) and epoch.predictions:
+            raise TrainingError(
+                f"the loss is {history[-1].loss} after epoch {number + 1}: "
+                f"learning_rate={schedule.start} is too high for this text; lower it"
+            )
+
+
+def _task(
+    text: Text, weights: Weights, context: Context, objective: Objective, subsample: float
+) -> _core.Task | _core.DoubleTask:
+    if _core.instruction_set() is None:
+        raise SettingsError(
+            f"{ISA_VARIABLE}={os.environ[ISA_VARIABLE]} does not name a set of vector instructions that this "
+            "machine runs; choose avx512, avx2 or plain, or unset it"
+        )
+    cbow = context if isinstance(context, CBOW) else CBOW()
+    thresholds = np.minimum(np.floor(text.vocab.keep_probabilities(subsample) * 2.0**32), 2.0**32 - 1)
+    kind: Any = _core.Task if weights.input.dtype == np.float32 else _core.DoubleTask
+    return kind(
+        text.ids,
+        text.offsets,
+        thresholds.astype(np.uint32),
+        weights.input,
+        weights.output,
+        weights.bias,
+        context=context.name,
+        window=context.window,
+        shrink=context.shrink,
+        mean=cbow.combine == "mean",
+        exact=cbow.gradient == "exact",
+        objective=objective.name,
+        noise=objective.noise(text.vocab),
+        tree=objective.tree(text.vocab),
+    )
+
+
+class _Epoch:
+    """One pass over the text: its threads, and the counters they share with whoever watches."""
+
+    def __init__(
+        self,
+        task: _core.Task | _core.DoubleTask,
+        number: int,
+        schedule: Schedule,
+        tokens: int,
+        threads: int,
+        seed: int,
+        began: float,
+    ):
+        self.number, self.schedule, self.tokens, self.began = number, schedule, tokens, began
+        self.epoch_began = time.perf_counter()
+        self.stop = np.zeros(1, dtype=np.int32)
+        next_block = np.zeros(1, dtype=np.uint64)
+        self.counters = aligned(threads, 8, np.uint64).view(np.uint64)
+        self.failures: list[BaseException] = []
+
+        def work(counters: NDArray[np.uint64]) -> None:
+            try:
+                task.run(
+                    seed=seed,
+                    epoch=number,
+                    rate_from=schedule.at(number),
+                    rate_to=schedule.at(number + 1),
+                    next_block=next_block,
+                    counters=counters,
+                    stop=self.stop,
+                )
+            except BaseException as failure:
+                self.failures.append(failure)
+
+        self.threads = [threading.Thread(target=work, args=(row,)) for row in self.counters]
+
+    @property
+    def words(self) -> int:
+        return int(self.counters[:, 0].sum())
+
+    @property
+    def predictions(self) -> int:
+        return int(self.counters[:, 1].sum())
+
+    @property
+    def loss(self) -> float:
+        total = float(self.counters.view(np.float64)[:, 2].sum())
+        return total / self.predictions if self.predictions else float("nan")
+
+    @property
+    def learning_rate(self) -> float:
+        return self.schedule.at(self.number + self.words / max(self.tokens, 1))
+
+    def run(self, report: Report | None) -> None:
+        try:
+            for thread in self.threads:
+                thread.start()
+            for thread in self.threads:
+                while thread.is_alive():
+                    thread.join(POLL_SECONDS)
+                    if report:
+                        report(self.status())
+        finally:
+            self.stop[0] = 1
+            for thread in self.threads:
+                if thread.is_alive():
+                    thread.join()
+        if self.failures:
+            raise self.failures[0]
+
+    def status(self) -> Status:
+        return Status(
+            epoch=self.number + 1,
+            epochs=self.schedule.epochs,
+            words=self.number * self.tokens + self.words,
+            total_words=self.schedule.epochs * self.tokens,
+            loss=self.loss,
+            learning_rate=self.learning_rate,
+            seconds=time.perf_counter() - self.began,
+        )
+
+    def row(self) -> EpochRow:
+        return EpochRow(
+            epoch=self.number + 1,
+            loss=self.loss,
+            words=self.words,
+            seconds=time.perf_counter() - self.epoch_began,
+            learning_rate=self.learning_rate,
+        )
