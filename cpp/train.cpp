@@ -142,11 +142,11 @@ class Learner {
         const uint32_t stride = task_.weights.stride;
         const int width = int(stride) / lanes<Real>, hidden = prediction.hidden, m = outputs.count;
         combine(prediction);
-        for_tiles<Real>(
-            m, [&]<int T>(int k) { dot_tile<T>(hidden_, hidden, outputs.rows + k, width, scores_ + k, m); });
+        for (int c = 0; c < hidden; ++c)
+            for_tiles(m, [&]<int T>(int k) { dots<T>(hidden_[c], outputs.rows + k, width, scores_ + c * m + k); });
         link(hidden, outputs);
-        for_tiles<Real>(m, [&]<int T>(int k) {
-            step_tile<T>(hidden_, hidden, outputs.rows + k, width, scores_ + k, m, errors_, stride, k == 0);
+        for_tiles(m, [&]<int T>(int k) {
+            step<T>(hidden_, hidden, outputs.rows + k, scores_ + k, m, errors_, width, k == 0);
         });
         if (m > 0) adjoint(prediction);
         predictions_ += uint64_t(hidden);
