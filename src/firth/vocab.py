@@ -72,7 +72,7 @@ class Vocabulary:
     def noise(self, exponent: float = 0.75) -> NDArray[np.float64]:
         """The distribution, shape (V,), that negatives are drawn from: q ∝ counts^exponent, summing to 1."""
         weights = self.counts.astype(np.float64) ** exponent
-        return weights / weights.sum()
+        return weights / float(weights.sum())
 
     def huffman(self) -> HuffmanTree:
         """The tree of hierarchical softmax over these counts."""
