@@ -62,7 +62,8 @@ def _expanded(source: Any) -> list[str]:
             raise CorpusError(f"{_shown(name)}: no file matches (from {os.getcwd()}); check the pattern")
         return found
     raise CorpusError(
-        f"{_shown(name)}: no such file or folder (from {os.getcwd()}); check the path, or give lists of tokens
+        f"{_shown(name)}: no such file or folder (from {os.getcwd()}); "
+        "check the path, or give text in memory as lists of tokens"
     )
 
 

@@ -1,0 +1,14 @@
+"""What tests share."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def data() -> Path:
+    folder = Path(os.environ.get("FIRTH_DATA") or Path(__file__).parents[2] / "shared" / "data")
+    if not folder.is_dir():
+        pytest.skip(f"needs the data folder: {folder} is missing; FIRTH_DATA names another")
+    return folder
