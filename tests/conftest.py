@@ -12,3 +12,11 @@ def data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"needs the data folder: {folder} is missing; FIRTH_DATA names another")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path_factory, monkeypatch) -> Path:
+    """No test touches the user's own cache."""
+    folder = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("FIRTH_CACHE", str(folder))
+    return folder

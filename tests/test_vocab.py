@@ -3,6 +3,7 @@
 import gzip
 import heapq
 from collections import Counter
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -135,7 +136,7 @@ def paths(tree: HuffmanTree) -> list[list[tuple[int, float]]]:
     bounds = tree.offsets.astype(int)
     return [
         list(zip(tree.nodes[begin:end].tolist(), tree.signs[begin:end].tolist(), strict=True))
-        for begin, end in zip(bounds[:-1], bounds[1:], strict=True)
+        for begin, end in pairwise(bounds)
     ]
 
 

@@ -94,7 +94,7 @@ class Vocabulary:
                     word, count = _parse(line, f"{path}:{number}")
                     if word in counts:
                         raise VocabularyError(
-                            f"{path}:{number}: {word!r} stands here for the second time; keep one of the lines"
+                            f"{path}:{number}: {word!r} stands here for the second time; keep one of them"
                         )
                     counts[word] = count
             except READING_ERRORS as error:
