@@ -34,7 +34,14 @@ CONTEXTS = [
     CBOW(3, gradient="exact"),
     CBOW(2, shrink=False, combine="sum"),
 ]
-OBJECTIVES = [NegativeSampling(3), NegativeSampling(8), HierarchicalSoftmax(), Softmax(), NCE(4), SampledSoftmax(7)]
+OBJECTIVES = [
+    NegativeSampling(3),
+    NegativeSampling(8),
+    HierarchicalSoftmax(),
+    Softmax(),
+    NCE(4),
+    SampledSoftmax(7),
+]
 RATE = 1e-9
 
 

@@ -9,12 +9,16 @@ import lzma
 import os
 import sys
 import tempfile
+import weakref
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, BinaryIO, cast
+from typing import IO, Any, BinaryIO, cast
 
 from firth.errors import FirthError, MissingExtraError
+
+READING_ERRORS = (OSError, EOFError, lzma.LZMAError, zlib.error)  # what a damaged file can raise
 
 _MAGIC = {b"\x1f\x8b": "gz", b"BZh": "bz2", b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f\xfd": "zst"}
 
@@ -23,30 +27,24 @@ class FileError(FirthError, OSError):
     """A file cannot be opened, read or written."""
 
 
-def compression(path: str | Path) -> str | None:
-    """The compression that the first bytes of a file tell: "gz", "bz2", "xz", "zst" or None."""
-    with Path(path).open("rb") as file:
-        start = file.read(6)
-    return next((kind for magic, kind in _MAGIC.items() if start.startswith(magic)), None)
-
-
 def open_binary(path: str | Path) -> BinaryIO:
     """Open a file for reading, decompressed if it is compressed; "-" is standard input.
 
-    Raises `FileError` for what cannot be opened and `MissingExtraError` for .zst without the extra.
+    Raises `FileError` for what cannot be opened and `MissingExtraError` for .zst without the extra; a damaged
+    file raises one of `READING_ERRORS` when it is read.
     """
+    raw = open_raw(path)
+    file = decompressed(raw)
+    if file is not raw:
+        weakref.finalize(file, raw.close)  # decompressors leave the file below them open
+    return file
+
+
+def open_raw(path: str | Path) -> io.BufferedReader:
+    """Open a file for reading as it stands; "-" is standard input."""
     if str(path) == "-":
-        return sys.stdin.buffer
+        return cast(io.BufferedReader, sys.stdin.buffer)
     try:
-        kind = compression(path)
-        if kind == "gz":
-            return cast(BinaryIO, gzip.open(path, "rb"))
-        if kind == "bz2":
-            return cast(BinaryIO, bz2.open(path, "rb"))
-        if kind == "xz":
-            return cast(BinaryIO, lzma.open(path, "rb"))
-        if kind == "zst":
-            return _open_zst(path)
         return Path(path).open("rb")
     except FileNotFoundError:
         raise FileError(f"{path}: no such file; check the path (from {Path.cwd()})") from None
@@ -56,14 +54,60 @@ def open_binary(path: str | Path) -> BinaryIO:
         raise FileError(f"{path}: may not be read by this user; check its permissions") from None
 
 
-def _open_zst(path: str | Path) -> BinaryIO:
-    try:
-        import zstandard
-    except ImportError:
-        raise MissingExtraError(f"{path}: reading .zst", "zst") from None
-    raw = Path(path).open("rb")  # noqa: SIM115 - closed with the reader
-    reader = zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True, closefd=True)
-    return cast(BinaryIO, io.BufferedReader(reader, 1 << 20))
+def decompressed(raw: io.BufferedReader) -> BinaryIO:
+    """What an open file holds, decompressed if its first bytes say so; `raw` stays the caller's to close."""
+    start = raw.peek(6)
+    match next((kind for magic, kind in _MAGIC.items() if start.startswith(magic)), None):
+        case "gz":
+            return cast(BinaryIO, gzip.GzipFile(fileobj=raw))
+        case "bz2":
+            return cast(BinaryIO, bz2.BZ2File(raw))
+        case "xz":
+            return cast(BinaryIO, lzma.LZMAFile(raw))
+        case "zst":
+            return io.BufferedReader(_ZstdReader(raw), 1 << 20)
+    return raw
+
+
+class _ZstdReader(io.RawIOBase):
+    """Zstandard frames one after another; the library's own reader takes a truncated file for a whole."""
+
+    def __init__(self, raw: BinaryIO):
+        try:
+            import zstandard
+        except ImportError:
+            raise MissingExtraError(f"{raw.name}: reading .zst", "zst") from None
+        self._pieces = _zstd_pieces(raw, zstandard)
+        self._rest = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._rest:
+            piece = next(self._pieces, None)
+            if piece is None:
+                return 0
+            self._rest = memoryview(piece)
+        size = min(len(buffer), len(self._rest))
+        buffer[:size] = self._rest[:size]
+        self._rest = self._rest[size:]
+        return size
+
+
+def _zstd_pieces(raw: BinaryIO, zstandard: Any) -> Iterator[bytes]:
+    decompressor = zstandard.ZstdDecompressor(max_window_size=1 << 31)  # as zstd --long=31 writes
+    frame = None
+    while piece := raw.read(1 << 16):
+        while piece:
+            frame = frame or decompressor.decompressobj()
+            try:
+                yield frame.decompress(piece)
+            except zstandard.ZstdError as error:
+                raise OSError(str(error)) from None
+            piece, frame = (frame.unused_data, None) if frame.eof else (b"", frame)
+    if frame:
+        raise EOFError("Compressed file ended before the end-of-stream marker was reached")
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from firth.errors import SettingsError, VocabularyError
-from firth.files import atomic_write, open_binary
+from firth.files import READING_ERRORS, atomic_write, open_binary
 from firth.words import Words, decode, encode
 
 
@@ -70,7 +70,7 @@ class Vocabulary:
     def noise(self, exponent: float = 0.75) -> NDArray[np.float64]:
         """The distribution, shape (V,), that negatives are drawn from: q ∝ counts^exponent, summing to 1."""
         weights = self.counts.astype(np.float64) ** exponent
-        return np.asarray(weights / weights.sum())
+        return weights / float(weights.sum())
 
     def huffman(self) -> HuffmanTree:
         """The tree of hierarchical softmax over these counts."""
@@ -87,13 +87,18 @@ class Vocabulary:
         """Read what `save` wrote, or any `word count` lines; raises `VocabularyError` with the line."""
         counts: dict[str, int] = {}
         with open_binary(path) as file:
-            for number, line in enumerate(file, start=1):
-                word, count = _parse(line, f"{path}:{number}")
-                if word in counts:
-                    raise VocabularyError(
-                        f"{path}:{number}: {word!r} stands here for the second time; keep one of the lines"
-                    )
-                counts[word] = count
+            try:
+                for number, line in enumerate(file, start=1):
+                    word, count = _parse(line, f"{path}:{number}")
+                    if word in counts:
+                        raise VocabularyError(
+                            f"{path}:{number}: {word!r} stands here for the second time; keep one of them"
+                        )
+                    counts[word] = count
+            except READING_ERRORS as error:
+                raise VocabularyError(
+                    f"{path}: cannot be read to its end: {error}; it is damaged or cut short, write it anew"
+                ) from error
         if not counts:
             raise VocabularyError(f"{path}: the vocabulary is empty; write one with firth vocab")
         return cls.from_counts(counts)
@@ -111,9 +116,10 @@ def _parse(line: bytes, place: str) -> tuple[str, int]:
     line = line.rstrip(b"\r\n")
     separator = b"\t" if b"\t" in line else b" "
     word, _, count = line.rpartition(separator)
-    if not word or not count.isdigit() or int(count) < 1:
+    if not word or not count.isdigit() or len(count) > 19 or not 1 <= int(count) < 1 << 63:
         raise VocabularyError(f"{place}: {decode(line)!r} is not a word, a tab and a positive count")
-    return decode(_unescape(word)), int(count)
+    # Other tools put a space and escape nothing.
+    return decode(_unescape(word) if separator == b"\t" else word), int(count)
 
 
 @dataclass(frozen=True, eq=False)

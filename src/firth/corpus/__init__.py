@@ -1,0 +1,5 @@
+"""Text, counted and encoded once into mapped arrays of ids: what training sees."""
+
+from firth.corpus.corpus import UNKNOWN, Corpus
+
+__all__ = ["UNKNOWN", "Corpus"]

@@ -1,0 +1,358 @@
+"""Corpora: what is read becomes what plain Python would make of it, from every source, once."""
+
+import os
+import sys
+import threading
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from corpora import COMPRESS, READ, TEXT, check, cut, run, split, texts
+from hypothesis import given
+from hypothesis import strategies as st
+
+from firth._core import Ingest
+from firth.corpus import UNKNOWN, Corpus, tokenizers
+from firth.errors import CorpusError, MissingExtraError, SettingsError
+from firth.vocab import Vocabulary
+
+
+@pytest.fixture
+def file(tmp_path) -> Path:
+    path = tmp_path / "text.txt"
+    path.write_text("the cat sat\n\non the mat", encoding="utf-8")
+    return path
+
+
+# ---- sources
+
+
+@given(text=texts)
+def test_file_sentences_and_function_agree(tmp_path_factory, text):
+    path = tmp_path_factory.mktemp("agree") / "text.txt"
+    path.write_bytes(text.encode())
+    expected = split(text)
+    if not any(expected):
+        with pytest.raises(CorpusError, match="not one word"):
+            Corpus.read(path, cache=False)
+        return
+    check(Corpus.read(path, cache=False), expected)
+    check(Corpus.read(expected), expected)
+    check(Corpus.read(path, tokenizer=str.split), expected)
+
+
+@pytest.mark.parametrize("kind", COMPRESS)
+def test_compression_is_told_by_content(tmp_path, kind):
+    path = tmp_path / "text.any"
+    path.write_bytes(COMPRESS[kind](TEXT.encode()))
+    check(Corpus.read(path), split(TEXT))
+
+
+@pytest.mark.parametrize("kind", ["gz", "bz2", "xz", "zst", "two.zst"])
+@pytest.mark.parametrize("harm", ["cut", "spoilt"])
+def test_damaged_files_are_said_and_leave_nothing(tmp_path, cache, kind, harm):
+    raw = bytearray(COMPRESS[kind](TEXT.encode()))
+    path = tmp_path / f"text.{kind}"
+    if harm == "cut":
+        del raw[-len(raw) // 3 :]
+    else:
+        raw[len(raw) // 2 : len(raw) // 2 + 40] = bytes(40)
+    path.write_bytes(raw)
+    with pytest.raises(CorpusError, match=rf"text\.{kind}: cannot be read to its end: .*anew"):
+        Corpus.read(path)
+    assert list(cache.iterdir()) == []
+
+
+def test_zst_without_its_library_is_said(tmp_path, monkeypatch):
+    path = tmp_path / "text.zst"
+    path.write_bytes(COMPRESS["zst"](TEXT.encode()))
+    monkeypatch.setitem(sys.modules, "zstandard", None)
+    with pytest.raises(MissingExtraError, match=r"firth\[zst\]"):
+        Corpus.read(path)
+
+
+def test_folders_globs_and_lists(tmp_path):
+    (tmp_path / "b" / ".git").mkdir(parents=True)
+    for name, text in {
+        "a.txt": "1 2",
+        "b/c.txt": "3\n4\n",
+        "b/d.log": "5",
+        ".hidden": "6",
+        "b/.git/x": "7",
+    }.items():
+        (tmp_path / name).write_text(text)
+    check(Corpus.read(tmp_path), [["1", "2"], ["3"], ["4"], ["5"]])
+    check(Corpus.read(f"{tmp_path}/**/*.txt"), [["1", "2"], ["3"], ["4"]])
+    check(Corpus.read([tmp_path / "b" / "d.log", str(tmp_path / "a*")]), [["5"], ["1", "2"]])
+    (tmp_path / "[x].txt").write_text("9")  # an existing name is no pattern
+    check(Corpus.read(tmp_path / "[x].txt"), [["9"]])
+
+
+@pytest.mark.parametrize("kind", ["txt", "xz"])
+def test_standard_input(cache, kind):
+    done = run(READ, "-", input=COMPRESS[kind](TEXT.encode()))
+    assert done.returncode == 0, done.stderr
+    assert b"Corpus(21,000 words" in done.stdout
+    assert list(cache.iterdir()) == []
+    done = run(READ, "-", input=b"ab\n\xe9")
+    assert b"CorpusError: standard input:2: byte 0xe9 at column 1 is not UTF-8" in done.stderr
+
+
+def test_pipes_have_a_name_and_are_read_once(tmp_path, cache):
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    writer = threading.Thread(target=lambda: path.write_bytes(COMPRESS["gz"](TEXT.encode())))
+    writer.start()
+    check(Corpus.read(path), split(TEXT))
+    writer.join()
+    assert list(cache.iterdir()) == []
+
+
+class Again:
+    """Sentences that can be read again and again."""
+
+    def __init__(self, sentences):
+        self.sentences = sentences
+
+    def __iter__(self):
+        yield from self.sentences
+
+
+def test_sentences_from_any_re_iterable():
+    given = [["new york", "a\tb\n"], [], ("x",), np.array(["y", "y"]), ["caf\udce9", "中"]]
+    expected = [list(map(str, sentence)) for sentence in given]
+    check(Corpus.read(given), expected)
+    check(Corpus.read(Again(given)), expected)
+    many = [[str(i), str(i % 7)] for i in range(2_500)]
+    check(Corpus.read(Again(many)), many)
+
+
+class Stored:
+    """Looks like a re-iterable, and is not."""
+
+    def __init__(self):
+        self.sentences = iter([["a"]])
+
+    def __iter__(self):
+        return self.sentences
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: ([w] for w in "ab"), lambda: iter([["a"]]), lambda: map(list, "a"), Stored]
+)
+def test_what_can_be_read_only_once_is_refused(make):
+    source = make()
+    with pytest.raises(CorpusError, match=r"only once.* give a list of it, or an object whose __iter__"):
+        Corpus.read(source)
+    assert next(iter(source)) == ["a"]  # and is left unread
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("nowhere.txt", r"nowhere\.txt: no such file"),
+        ("the cat\nsat", r"'the cat\\nsat': no such file .* lists of tokens"),
+        ("nowhere/*.txt", r"nowhere/\*\.txt: no file matches"),
+        (["the cat sat", "on the mat"], r"the cat sat: .*strings in a list are paths.*line\.split\(\)"),
+        ([["the", "cat"], "sat"], "sentence 2: 'sat' is a string, not a list of tokens"),
+        ([["the"], ["cat", 7]], "sentence 2: token 7 is not a string"),
+        ([["the"], ["cat", ""]], "sentence 2: a token is empty"),
+        ([["the"], ["\ud800"]], "sentence 2: token .* lone surrogate"),
+        ([["the"]] * 1_500 + [None], "sentence 1501: None is not a list of tokens"),
+        ([3], "sentence 1: 3 is not a list of tokens"),
+        (["/dev/null", ["the"]], "stands among paths and is none"),
+        ([], "the source is empty"),
+        ([[], []], "not one word"),
+        ("/dev/null", "/dev/null: not one word"),
+        (7, "7 is neither a path nor sentences"),
+    ],
+)
+def test_errors_say_value_cause_and_remedy(source, said):
+    with pytest.raises(CorpusError, match=said) as raised:
+        Corpus.read(source)
+    assert "\n" not in str(raised.value)
+
+
+def test_an_empty_folder_is_said(tmp_path):
+    with pytest.raises(CorpusError, match="this folder holds no files"):
+        Corpus.read(tmp_path)
+
+
+def test_settings_that_cannot_work(file):
+    with pytest.raises(SettingsError, match="tokenizer='word' is not one of whitespace, words, zh"):
+        Corpus.read(file, tokenizer="word")
+    with pytest.raises(SettingsError, match="encoding='utf-9' is not known"):
+        Corpus.read(file, encoding="utf-9")
+    with pytest.raises(SettingsError, match="errors='skip' is not one of"):
+        Corpus.read(file, errors="skip")
+    with pytest.raises(SettingsError, match="no use for sentences"):
+        Corpus.read([["a"]], tokenizer="words")
+
+
+# ---- encodings
+
+
+@pytest.mark.parametrize("tokenizer", ["whitespace", "words", str.split])
+@pytest.mark.parametrize("filler", ["", "many words before " * 100_000])
+def test_undecodable_bytes_are_said_with_their_place(tmp_path, tokenizer, filler):
+    path = tmp_path / "wiki.txt"
+    path.write_bytes(f"{filler}\nein ".encode() * 3 + "caf\xe9 au lait\n".encode("latin-1"))
+    with pytest.raises(CorpusError) as raised:
+        Corpus.read(path, tokenizer=tokenizer)
+    assert str(raised.value) == (
+        f'{path}:4: byte 0xe9 at column 8 is not UTF-8; pass encoding="latin-1" or errors="replace"'
+    )
+    long_line = tmp_path / "line.txt"
+    long_line.write_bytes(f"a\n{filler}".encode() + b"\xff")
+    with pytest.raises(CorpusError, match=f":2: byte 0xff at column {len(filler) + 1} "):
+        Corpus.read(long_line, tokenizer=tokenizer)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "gb18030", "shift_jis", "UTF8"])
+@pytest.mark.parametrize("tokenizer", ["whitespace", str.split])
+def test_encodings(tmp_path, encoding, tokenizer):
+    path = tmp_path / "text.txt"
+    text = "日本 語\n\n本 x\n" * 30_000 + "語"
+    path.write_bytes(text.encode(encoding))
+    corpus = Corpus.read(path, encoding=encoding, tokenizer=tokenizer)
+    assert dict(zip(corpus.vocab.words, corpus.vocab.counts.tolist(), strict=True)) == Counter(text.split())
+    assert len(corpus.offsets) == 90_002
+
+
+def test_errors_of_other_encodings_and_their_replacement(tmp_path):
+    path = tmp_path / "text.txt"
+    path.write_bytes(b"a " * 700_000 + b"caf\xe9 b\xff\n c")
+    with pytest.raises(CorpusError, match="byte 0xe9 at offset 1,400,003 is not ascii; pass another encoding"):
+        Corpus.read(path, encoding="ascii")
+    assert "caf\ufffd" in Corpus.read(path, errors="replace").vocab.words
+    assert "caf" in Corpus.read(path, errors="ignore").vocab.words
+    assert "café" in Corpus.read(path, encoding="latin-1").vocab.words
+
+
+@pytest.mark.parametrize("tokenizer", ["whitespace", "words", str.split])
+def test_a_byte_order_mark_is_skipped(tmp_path, tokenizer):
+    for name in "ab":
+        (tmp_path / name).write_bytes("\ufeffthe cat\nsat\n".encode())
+    check(Corpus.read(tmp_path, tokenizer=tokenizer), [["the", "cat"], ["sat"]] * 2)
+    (tmp_path / "a").write_bytes("\ufeff".encode())
+    check(Corpus.read(tmp_path, tokenizer=tokenizer), [["the", "cat"], ["sat"]])
+
+
+@pytest.mark.parametrize("tokenizer", ["whitespace", "words", str.split])
+def test_a_line_of_two_million_words_is_one_sentence(tmp_path, tokenizer):
+    path = tmp_path / "line.txt"
+    path.write_bytes(b"a bb ccc d\xc3\xa9 " * 500_000)
+    corpus = Corpus.read(path, tokenizer=tokenizer)
+    assert corpus.offsets.tolist() == [0, 2_000_000]
+    assert corpus.vocab.counts.tolist() == [500_000] * 4
+
+
+# ---- tokenizers
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("The CAT, (sat)... don't\n", [["the", "cat", "sat", "don't"]]),
+        ("'quoted' rock’n’roll dogs' \n!?\n", [["quoted", "rock'n'roll", "dogs"], []]),
+        ("x_1 3.14 état-major", [["x_1", "3", "14", "état", "major"]]),
+        ("e\u0301te\u0301 हिन्दी भाषा ΟΔΟΣ", [["e\u0301te\u0301", "हिन्दी", "भाषा", "οδος"]]),
+        ("❤\ufe0f ok 👍\n...", [["ok"], []]),
+        ("a\n\n \nb\n", [["a"], [], [], ["b"]]),
+        ("a\u2028b\u00a0c\r\n", [["a", "b", "c"]]),
+    ],
+)
+def test_words(tmp_path, text, expected):
+    path = tmp_path / "text.txt"
+    path.write_bytes(text.encode())
+    check(Corpus.read(path, tokenizer="words"), expected)
+
+
+@given(texts, st.lists(st.integers(0, 10_000), max_size=9))
+def test_words_keep_the_lines_whatever_the_pieces(text, at):
+    def encoded(chunks):
+        ingest = Ingest()
+        outputs = list(tokenizers.words().encode(ingest, chunks, "text"))
+        return [np.concatenate(part).tolist() for part in zip(*outputs, strict=True)]
+
+    whole = encoded([text.encode()])
+    assert encoded(cut(text.encode(), at)) == whole
+    assert len(whole[1]) == len(split(text))
+
+
+def test_a_function_gets_lines_and_its_tokens_may_hold_spaces(tmp_path):
+    path = tmp_path / "text.csv"
+    path.write_bytes("new york,los angeles\r\n\nx\x85y,z".encode())
+    lines = []
+
+    def commas(line):
+        lines.append(line)
+        return line.split(",") if line else []
+
+    check(Corpus.read(path, tokenizer=commas), [["new york", "los angeles"], [], ["x\x85y", "z"]])
+    assert lines == ["new york,los angeles", "", "x\x85y,z"]
+    with pytest.raises(CorpusError, match=r"text\.csv:2: a token is empty"):
+        Corpus.read(path, tokenizer=lambda line: line.split(","))
+    with pytest.raises(CorpusError, match=r"text\.csv:1: 'new york,los angeles' is a string, not a list"):
+        Corpus.read(path, tokenizer=str.strip)
+
+
+def test_chinese(tmp_path, capfd):
+    pytest.importorskip("jieba")
+    path = tmp_path / "text.txt"
+    path.write_text("我来到北京清华大学。\n\n林黛玉,1791年!", encoding="utf-8")
+    check(
+        Corpus.read(path, tokenizer="zh"),
+        [["我", "来到", "北京", "清华大学"], [], ["林黛玉", "1791", "年"]],
+    )
+    assert capfd.readouterr() == ("", "")
+
+
+def test_chinese_without_jieba_is_said(file, monkeypatch):
+    monkeypatch.setitem(sys.modules, "jieba", None)
+    with pytest.raises(MissingExtraError, match=r"zh tokenizer .*firth\[zh\]"):
+        Corpus.read(file, tokenizer="zh")
+
+
+# ---- vocabularies
+
+
+def test_a_pruned_vocabulary_of_its_own_is_a_threshold(file):
+    corpus = Corpus.read(file)
+    assert corpus.encoded(corpus.vocab) is corpus.ids
+    assert corpus.encoded(corpus.vocab.prune(min_count=2)) is corpus.ids
+    assert corpus.encoded(Vocabulary.from_counts({"the": 9})) is corpus.ids
+
+
+def test_another_vocabulary_is_translated():
+    text = [[str(i % 1_000) for i in range(1_200_000)]]
+    corpus = Corpus.read(text)
+    other = Vocabulary.from_counts({"7": 5, "x": 4, "3": 1})
+    ids = corpus.encoded(other)
+    assert ids.dtype == np.uint32
+    assert not ids.flags.writeable
+    assert ids.tolist() == [{7: 0, 3: 2}.get(i % 1_000, UNKNOWN) for i in range(1_200_000)]
+
+
+# ---- progress
+
+
+@pytest.mark.parametrize("kind", ["txt", "xz"])
+def test_progress_is_in_bytes_on_disk(tmp_path, kind):
+    for name in ("a", "b"):
+        (tmp_path / name).write_bytes(COMPRESS[kind](TEXT.encode() * 20))
+    calls = []
+    Corpus.read(tmp_path, progress=lambda done, total: calls.append((done, total)))
+    size = sum(path.stat().st_size for path in tmp_path.iterdir())
+    assert {total for _, total in calls} == {size}
+    done = [done for done, _ in calls]
+    assert done == sorted(done)
+    assert len(calls) > 2
+    assert done[-1] == size
+
+
+def test_real_text(data):
+    corpus = Corpus.read(data / "text" / "wiki-en-1m.txt")
+    lines = (data / "text" / "wiki-en-1m.txt").read_text(encoding="utf-8").splitlines()
+    check(corpus, [line.split() for line in lines])
