@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def data() -> Path:
+    """The folder of real texts and test sets, which the project does not ship."""
     folder = Path(os.environ.get("FIRTH_DATA") or Path(__file__).parents[2] / "shared" / "data")
     if not folder.is_dir():
         pytest.skip(f"needs the data folder: {folder} is missing; FIRTH_DATA names another")

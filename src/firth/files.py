@@ -5,18 +5,27 @@ from __future__ import annotations
 import bz2
 import gzip
 import io
+import json
 import lzma
 import os
+import re
+import secrets
 import sys
 import tempfile
+import time
 import weakref
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any, BinaryIO, cast
+from typing import IO, Any, BinaryIO, NamedTuple, cast
 
-from firth.errors import FirthError, MissingExtraError
+from firth.errors import FirthError, FormatError, MissingExtraError
+
+VERSION = 1  # of saved directories; a Firth that reads 1 refuses 2
+CONFIG = "config.json"
+_LEFTOVER = re.compile(r"\.?([\w-]+-[0-9a-f]{8}\.\w+|config\.json)(\.\w+\.part)?")  # data, whole or begun
+_LEFTOVER_SECONDS = 3600  # a data file of this age that no config.json names is no save still under way
 
 READING_ERRORS = (OSError, EOFError, lzma.LZMAError, zlib.error)  # what a damaged file can raise
 
@@ -156,3 +165,102 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+class Directory(NamedTuple):
+    """A saved directory: its settings, and its data files under the names they were written as."""
+
+    config: dict[str, Any]
+    files: dict[str, Path]
+
+
+def write_directory(
+    path: str | Path, config: Mapping[str, Any], files: Mapping[str, Callable[[IO[bytes]], object]]
+) -> None:
+    """Write a directory of `config.json` and data files, replacing one that stands there as a whole.
+
+    `files` gives for each name ("vectors.safetensors") the function that writes it. The data goes into new
+    files beside the old ("vectors-1f2e3d4c.safetensors"), then config.json, which names them, is renamed into
+    place, and only then the old data is removed: killed at any moment, the directory is whole, old or new.
+    Raises `FileError` for what cannot be written, or where other things stand in the directory.
+    """
+    target = Path(path)
+    stored = {name: f"{Path(name).stem}-{secrets.token_hex(4)}{Path(name).suffix}" for name in files}
+    replaced = _claim(target)
+    try:
+        for name, write in files.items():
+            with atomic_write(target / stored[name]) as file:
+                write(file)
+        settings = {"format": "firth", "version": VERSION, **config, "files": stored}
+        with atomic_write(target / CONFIG) as file:
+            file.write(json.dumps(settings, indent=2, ensure_ascii=False).encode() + b"\n")
+    except BaseException:
+        if stored != _read_config(target).get("files"):  # an interrupt may come just after the renaming
+            _remove(target / name for name in stored.values())
+        raise
+    _remove(replaced)
+
+
+def read_directory(path: str | Path) -> Directory:
+    """What `write_directory` wrote; raises `FormatError` for any other directory, or one not whole."""
+    folder = Path(path)
+    config = _read_config(folder)
+    if not config:
+        raise FormatError(f"{path}: has no {CONFIG} that Firth wrote; check the path")
+    if config["version"] != VERSION:
+        raise FormatError(
+            f"{path}: is of version {config['version']}, this Firth reads {VERSION}; "
+            "install the Firth that wrote it"
+        )
+    files = {name: folder / stored for name, stored in config["files"].items()}
+    for stored in files.values():
+        if not stored.is_file():
+            raise FormatError(
+                f"{stored}: is missing, though {CONFIG} names it; copy or save the directory again"
+            )
+    return Directory(config, files)
+
+
+def _read_config(folder: Path) -> dict[str, Any]:
+    """The config.json that Firth wrote, or nothing."""
+    with suppress(OSError, ValueError, RecursionError):
+        config = json.loads((folder / CONFIG).read_bytes())
+        if isinstance(config, dict) and config.get("format") == "firth":
+            files, version = config.get("files"), config.get("version")
+            if isinstance(files, dict) and isinstance(version, int) and all(map(_is_plain, files.values())):
+                return config
+    return {}
+
+
+def _is_plain(name: object) -> bool:
+    return isinstance(name, str) and name not in ("", ".", "..") and not set(name) & set("/\\\0")
+
+
+def _claim(target: Path) -> list[Path]:
+    """Make the directory, or check that it is Firth's; returns the data files that a new save replaces."""
+    try:
+        target.mkdir(exist_ok=True)
+        entries = {entry.name: entry for entry in target.iterdir()}
+    except FileExistsError:
+        raise FileError(f"{target}: is a file where a directory is to be written; remove it first") from None
+    except OSError as error:
+        raise writing_failed(target, error) from error
+    config = _read_config(target)
+    leftovers = {name for name in entries if _LEFTOVER.fullmatch(name) and name != CONFIG}
+    if not config and entries.keys() != leftovers:
+        raise FileError(f"{target}: holds files that Firth did not write; choose another name")
+    named = set(config.get("files", {}).values())
+    return [entries[name] for name in leftovers if name in named or _age(entries[name]) > _LEFTOVER_SECONDS]
+
+
+def _age(path: Path) -> float:
+    try:
+        return time.time() - path.stat().st_mtime
+    except OSError:  # another process has just removed it
+        return 0.0
+
+
+def _remove(paths: Iterable[Path]) -> None:
+    for path in paths:
+        with suppress(OSError):  # gone already, or held open where the system forbids to remove such files
+            path.unlink()

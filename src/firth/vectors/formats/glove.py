@@ -1,0 +1,42 @@
+"""GloVe's text format: a word and its vector a line, without a header."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import chain, takewhile
+from pathlib import Path
+
+from firth.errors import FormatError
+from firth.files import open_binary
+from firth.vectors.formats.lines import BLOCK, is_number, read_lines, write_lines
+from firth.vectors.formats.rows import Rows
+from firth.vectors.store import Vectors
+
+_SAMPLE = 100  # lines that tell the number of components
+
+
+def read(path: Path, limit: int | None) -> Vectors:
+    """Read the file, or its first `limit` rows."""
+    with open_binary(path) as file:
+        first = file.readlines(BLOCK)
+        dim = _components(first[:_SAMPLE], path)
+        blocks = chain([first], iter(lambda: file.readlines(BLOCK), []))
+        return read_lines(blocks, Rows(path, dim, promised=None, limit=limit), number=1)
+
+
+def write(vectors: Vectors, path: Path) -> None:
+    """Write the file; words may hold spaces, unless that makes a line ambiguous."""
+    write_lines(vectors, path, header=b"")
+
+
+def _components(lines: list[bytes], path: Path) -> int:
+    """The most frequent number of numbers at the end of these lines, for words too can end in a number."""
+    lengths: Counter[int] = Counter()
+    for line in lines:
+        fields = line.split()
+        numbers = sum(1 for _ in takewhile(is_number, reversed(fields)))
+        lengths[min(numbers, len(fields) - 1)] += 1
+    dim = lengths.most_common(1)[0][0] if lengths else 0
+    if dim < 1:
+        raise FormatError(f"{path}: its lines are not words with numbers behind them; check the format")
+    return dim
