@@ -78,9 +78,10 @@ def word_pairs(
     """Correlate cosines with the scores of a file of `word word score` lines.
 
     The fields stand between tabs, else commas, else spaces. Lines that begin with `#` are comments; a first
-    line without a digit in its third field is a header, left out with a `FirthWarning`. A word is looked up
-    among the `first` words (None: all), with `case_insensitive` in its most frequent spelling; it is unknown
-    if its vector is zero or not finite. gensim's `evaluate_word_pairs(restrict_vocab=first)` gives the same.
+    line of three fields, the third without a digit and no number, is a header, left out with a `FirthWarning`.
+    A word is looked up among the `first` words (None: all), with `case_insensitive` in its most frequent
+    spelling; it is unknown if its vector is zero or not finite. gensim's
+    `evaluate_word_pairs(restrict_vocab=first)` gives the same.
 
     Raises `EvaluationError` for a malformed line, for a set of which fewer than three pairs are known and for
     one without differences, `FileError` for a file that cannot be opened, `MissingExtraError` without scipy.
@@ -133,24 +134,29 @@ def _read(path: str | Path) -> Sequence[Pair]:
             continue
         separator = next((mark for mark in "\t," if mark in line), None)
         fields = [part.strip() for part in line.split(separator)]
-        if not (pairs or header) and len(fields) == 3 and not any(map(str.isdigit, fields[2])):
-            warnings.warn(f"{place}: {line!r} is taken for a header", FirthWarning, stacklevel=3)
+        score = _number(fields[2]) if len(fields) == 3 else None
+        if score is not None and math.isfinite(score):
+            pairs.append((fields[0], fields[1], score))
+        elif not (pairs or header) and _names_columns(fields):
             header = True
-            continue
-        pairs.append(_parse(fields, line, place))
+            warnings.warn(f"{place}: {line!r} is taken for a header", FirthWarning, stacklevel=3)
+        else:
+            raise EvaluationError(
+                f"{place}: {line!r} is not two words and a number between tabs, commas or spaces; "
+                "mend or remove the line"
+            )
     if not pairs:
         raise EvaluationError(f"{path}: holds no pair; give lines of two words and a score")
     return pairs
 
 
-def _parse(fields: list[str], line: str, place: str) -> Pair:
+def _names_columns(fields: Sequence[str]) -> bool:
+    """Whether the third field is no number, nor one gone wrong like 7;5."""
+    return len(fields) == 3 and _number(fields[2]) is None and not any(map(str.isdigit, fields[2]))
+
+
+def _number(text: str) -> float | None:
     try:
-        one, other, score = fields[0], fields[1], float(fields[2])
-    except (IndexError, ValueError):
-        score = math.nan
-    if len(fields) != 3 or not math.isfinite(score):
-        raise EvaluationError(
-            f"{place}: {line!r} is not two words and a number between tabs, commas or spaces; "
-            "mend or remove the line"
-        )
-    return one, other, score
+        return float(text)
+    except ValueError:
+        return None
