@@ -78,10 +78,10 @@ def word_pairs(
     """Correlate cosines with the scores of a file of `word word score` lines.
 
     The fields stand between tabs, else commas, else spaces. Lines that begin with `#` are comments; a first
-    line of three fields, the third without a digit and no number, is a header, left out with a `FirthWarning`.
-    A word is looked up among the `first` words (None: all), with `case_insensitive` in its most frequent
-    spelling; it is unknown if its vector is zero or not finite. gensim's
-    `evaluate_word_pairs(restrict_vocab=first)` gives the same.
+    line of three fields, the third no number and without a digit, is a header: left out, with a
+    `FirthWarning`. A word is looked up among the `first` words (None: all), with `case_insensitive` in its
+    most frequent spelling; it is unknown if its vector is zero or not finite. gensim's
+    `evaluate_word_pairs(restrict_vocab=first)` gives the same correlations.
 
     Raises `EvaluationError` for a malformed line, for a set of which fewer than three pairs are known and for
     one without differences, `FileError` for a file that cannot be opened, `MissingExtraError` without scipy.
