@@ -1,6 +1,7 @@
 import gzip
 import itertools
 import json
+import lzma
 import subprocess
 import sys
 import time
@@ -114,25 +115,19 @@ def english(data):
 
 @pytest.fixture(scope="module")
 def chinese(data):
-    import lzma
-
-    import jieba
-
+    jieba = pytest.importorskip("jieba")
     jieba.setLogLevel("ERROR")
-    places = ("国", "首都", "城市")
     with lzma.open(data / "text/zh-mixed.txt.xz", "rt", encoding="utf-8") as file:
-        lines = (line for line in file if any(place in line for place in places))
+        lines = (line for line in file if "首都" in line or "国" in line)
         return trained([jieba.lcut(line) for line in itertools.islice(lines, 1200)])
 
 
-@pytest.mark.parametrize(
-    "language, name", [("english", "questions-words.txt"), ("chinese", "CA-translated.txt")]
-)
-def test_analogy_counts_equal_gensim_on_trained_vectors(tmp_path, request, data, language, name):
+@pytest.mark.parametrize("language", ["english", "chinese"])
+def test_analogy_counts_equal_gensim_on_trained_vectors(tmp_path, request, data, language):
     vectors = request.getfixturevalue(language)
+    name = {"english": "questions-words.txt", "chinese": "CA-translated.txt"}[language]
     lines = (data / "eval" / name).read_text(encoding="utf-8").splitlines()
-    kept = [line for number, line in enumerate(lines) if line.startswith(":") or number % 4 == 0]
-    path = write(tmp_path, *kept)
+    path = write(tmp_path, *(line for number, line in enumerate(lines) if line[0] == ":" or number % 4 == 0))
     result = analogies(vectors, path, first=5_000)
     assert counts(result) == gensim_counts(vectors, path, restrict_vocab=5_000)
     assert 0 < result.total.correct < result.total.answered < result.total.questions
@@ -147,10 +142,8 @@ def test_word_pairs_equal_gensim(request, data, language, name, first):
     vectors, path = request.getfixturevalue(language), data / "eval" / name
     result = word_pairs(vectors, path, first=first)
     pearson, spearman, unknown = vectors.gensim().evaluate_word_pairs(str(path), restrict_vocab=first)
-    assert result.pearson == pytest.approx(pearson[0], abs=1e-5)
-    assert result.pearson_p == pytest.approx(pearson[1], rel=1e-3)
-    assert result.spearman == pytest.approx(spearman[0], abs=1e-5)
-    assert result.spearman_p == pytest.approx(spearman[1], rel=1e-3)
+    assert (result.pearson, result.spearman) == pytest.approx((pearson[0], spearman[0]), abs=1e-5)
+    assert (result.pearson_p, result.spearman_p) == pytest.approx((pearson[1], spearman[1]), rel=1e-3)
     assert 100 * (1 - result.coverage) == pytest.approx(unknown)
 
 
@@ -293,16 +286,13 @@ def test_results_are_json(tmp_path, grid):
 def test_tables_are_aligned(tmp_path, grid):
     result = analogies(grid, write(tmp_path, ": 首都-国家", "p1 q1 p2 q2", ": gram1-plural", "p1 q1 p2 雅典"))
     _title, header, _rule, *rows = str(result).splitlines()
-    widths = {
-        sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in row) for row in (header, *rows[:-1])
-    }
-    assert len(widths) == 1
+    wide = [sum(unicodedata.east_asian_width(char) == "W" for char in row) for row in (header, *rows[:-1])]
+    assert len({len(row) + more for row, more in zip((header, *rows[:-1]), wide, strict=True)}) == 1
     assert rows[0].split() == ["首都-国家", "1", "1", "1", "100.0", "%", "100.0", "%", "100.0", "%"]
     assert rows[1].split()[4] == "–"
     assert rows[-1] == "1 unknown words: 雅典"
-    header, _rule, row, last = str(
-        word_pairs(grid, write(tmp_path, "p1 q1 3", "p1 q2 2", "p3 p4 1.5"))
-    ).splitlines()
+    pairs = word_pairs(grid, write(tmp_path, "p1 q1 3", "p1 q2 2", "p3 p4 1.5"))
+    header, _rule, row, last = str(pairs).splitlines()
     assert len(header) == len(row)
     assert last == "no unknown words"
 
@@ -324,10 +314,7 @@ def test_line_ends_marks_blank_lines_and_compression_make_no_difference(tmp_path
         (b"\np1 q1 p2 q2\n", r"set.txt:2: .* before any section; put a line ': name'"),
         (b": s\n: t\n", r"set.txt: holds no question"),
         (b"", r"set.txt: holds no question"),
-        (
-            b": s\n" + "雅典 希腊 北京 中国\n".encode("gb18030"),
-            r"set.txt:2: byte 0x.. at column 1 .*iconv",
-        ),
+        (b": s\n" + "雅典".encode("gb18030"), r"set.txt:2: byte 0x.. at column 1 .*iconv"),
         (
             ": s\n雅典 希腊 北京 中国\n".encode(),
             r"set.txt: none of the 1 questions .*雅典, 希腊, 北京.*8 candidate",
