@@ -127,9 +127,7 @@ def test_analogy_counts_equal_gensim_on_trained_vectors(tmp_path, request, data,
     vectors = request.getfixturevalue(language)
     name, step = {"english": ("questions-words.txt", 4), "chinese": ("CA-translated.txt", 1)}[language]
     lines = (data / "eval" / name).read_text(encoding="utf-8").splitlines()
-    path = write(
-        tmp_path, *(line for number, line in enumerate(lines) if line[0] == ":" or number % step == 0)
-    )
+    path = write(tmp_path, *(line for number, line in enumerate(lines) if line[0] == ":" or number % step == 0))
     result = analogies(vectors, path, first=5_000)
     assert counts(result) == gensim_counts(vectors, path, restrict_vocab=5_000)
     assert 0 < result.total.correct < result.total.answered < result.total.questions
@@ -271,9 +269,7 @@ def test_a_set_without_gram_sections_has_only_a_total(tmp_path, grid):
 
 
 def test_results_are_json(tmp_path, grid):
-    result = analogies(
-        grid, write(tmp_path, ": s", "p1 q1 p2 q2", ": gram1", "p1 q1 p2 雅典"), method="3cosmul"
-    )
+    result = analogies(grid, write(tmp_path, ": s", "p1 q1 p2 q2", ": gram1", "p1 q1 p2 雅典"), method="3cosmul")
     told = json.loads(json.dumps(result.as_dict(), allow_nan=False))
     assert told["method"] == "3cosmul"
     assert told["sections"][1]["accuracy"] is None and told["syntactic"]["accuracy_of_all"] == 0
@@ -405,9 +401,7 @@ def test_importing_loads_no_scipy():
 @pytest.mark.parametrize("method", METHODS)
 def test_twenty_thousand_questions_over_ninety_thousand_words_take_seconds(tmp_path, method):
     rng = np.random.default_rng(0)
-    vectors = Stored.of(
-        [f"w{i}" for i in range(90_000)], rng.standard_normal((90_000, 100), dtype=np.float32)
-    )
+    vectors = Stored.of([f"w{i}" for i in range(90_000)], rng.standard_normal((90_000, 100), dtype=np.float32))
     questions = rng.choice(rng.choice(90_000, 900), (19_544, 4))
     path = write(tmp_path, ": all", *("w{} w{} w{} w{}".format(*question) for question in questions))
     begin = time.perf_counter()

@@ -1,1 +1,67 @@
-"""Firth."""
+"""Firth learns vectors for words, documents, graph nodes and items, and shows what they mean.
+
+model = firth.Word2Vec(dim=100, context=firth.SkipGram(window=5), objective=firth.NegativeSampling(5))
+model.fit("wiki.txt")
+model.vectors.most_similar("king")
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from pathlib import Path
+
+from firth.contexts import CBOW, SkipGram
+from firth.corpus import Corpus
+from firth.errors import (
+    CorpusError,
+    FirthError,
+    FirthWarning,
+    FormatError,
+    MissingExtraError,
+    SettingsError,
+    TrainingError,
+    UnknownWordError,
+    VocabularyError,
+)
+from firth.files import read_directory
+from firth.models.word2vec import KIND, Word2Vec
+from firth.objectives import NCE, HierarchicalSoftmax, NegativeSampling, SampledSoftmax, Softmax
+from firth.vectors import Vectors
+from firth.vocab import Vocabulary
+
+__all__ = [
+    "CBOW",
+    "NCE",
+    "Corpus",
+    "CorpusError",
+    "FirthError",
+    "FirthWarning",
+    "FormatError",
+    "HierarchicalSoftmax",
+    "MissingExtraError",
+    "NegativeSampling",
+    "SampledSoftmax",
+    "SettingsError",
+    "SkipGram",
+    "Softmax",
+    "TrainingError",
+    "UnknownWordError",
+    "Vectors",
+    "Vocabulary",
+    "VocabularyError",
+    "Word2Vec",
+    "load",
+]
+
+
+def load(path: str | Path) -> Vectors | Word2Vec:
+    """Open what Firth saves or reads: a model's directory gives the model, vectors in any format `Vectors`."""
+    if Path(path).is_dir() and read_directory(path).config.get("kind") == KIND:
+        return Word2Vec.load(path)
+    return Vectors.load(path)
+
+
+def __getattr__(name: str) -> str:
+    if name == "__version__":
+        return version("firth")
+    raise AttributeError(f"module 'firth' has no attribute {name!r}")

@@ -23,7 +23,7 @@ class Ingest:
     def end_text(self) -> tuple[Annotated[NDArray[numpy.uint32], dict(shape=(None,))], Annotated[NDArray[numpy.uint64], dict(shape=(None,))]]:
         """The end of a text and of its last line; gives what `feed` gives."""
 
-    def add(self, sentences: list) -> tuple[Annotated[NDArray[numpy.uint32], dict(shape=(None,))], Annotated[NDArray[numpy.uint64], dict(shape=(None,))]]:
+    def add(self, sentences: list[object]) -> tuple[Annotated[NDArray[numpy.uint32], dict(shape=(None,))], Annotated[NDArray[numpy.uint64], dict(shape=(None,))]]:
         """
         A list of sentences, each a sequence of tokens that may hold anything; gives what `feed` gives. Raises TypeError or ValueError for what is not such a list.
         """
@@ -77,3 +77,6 @@ def instruction_set() -> str | None:
     """
     The vector instructions in use: avx512, avx2 or plain; None where FIRTH_ISA names one that cannot run here.
     """
+
+class InvalidByte(ValueError):
+    """A byte that is not UTF-8: its line and column, from 1, and its value."""

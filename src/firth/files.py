@@ -215,9 +215,7 @@ def read_directory(path: str | Path) -> Directory:
     files = {name: folder / stored for name, stored in config["files"].items()}
     for stored in files.values():
         if not stored.is_file():
-            raise FormatError(
-                f"{stored}: is missing, though {CONFIG} names it; copy or save the directory again"
-            )
+            raise FormatError(f"{stored}: is missing, though {CONFIG} names it; copy or save the directory again")
     return Directory(config, files)
 
 

@@ -171,7 +171,7 @@ def _task(
     cbow = context if isinstance(context, CBOW) else CBOW()
     thresholds = np.minimum(np.floor(text.vocab.keep_probabilities(subsample) * 2.0**32), 2.0**32 - 1)
     kind: Any = _core.Task if weights.input.dtype == np.float32 else _core.DoubleTask
-    return kind(
+    task: _core.Task | _core.DoubleTask = kind(
         text.ids,
         text.offsets,
         thresholds.astype(np.uint32),
@@ -187,6 +187,7 @@ def _task(
         noise=objective.noise(text.vocab),
         tree=objective.tree(text.vocab),
     )
+    return task
 
 
 class _Epoch:

@@ -202,14 +202,10 @@ def _read(path: str | Path) -> list[_Section]:
                 f"{place}: {line!r} is {len(words)} words where an analogy is four; mend or remove the line"
             )
         if not sections:
-            raise EvaluationError(
-                f"{place}: {line!r} stands before any section; put a line ': name' above it"
-            )
+            raise EvaluationError(f"{place}: {line!r} stands before any section; put a line ': name' above it")
         sections[-1].questions.append((words[0], words[1], words[2], words[3]))
     if not any(section.questions for section in sections):
-        raise EvaluationError(
-            f"{path}: holds no question; give ': section' lines, each with lines of four words"
-        )
+        raise EvaluationError(f"{path}: holds no question; give ': section' lines, each with lines of four words")
     return sections
 
 

@@ -25,9 +25,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, rule_before: 
 
 def _line(row: Sequence[str], widths: Sequence[int]) -> str:
     paddings = [" " * (width - _columns(cell)) for cell, width in zip(row, widths, strict=True)]
-    return "  ".join(
-        [row[0] + paddings[0], *(p + cell for cell, p in zip(row[1:], paddings[1:], strict=True))]
-    )
+    return "  ".join([row[0] + paddings[0], *(p + cell for cell, p in zip(row[1:], paddings[1:], strict=True))])
 
 
 def _columns(text: str) -> int:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from firth.contexts import CBOW, CONTEXTS, Context, SkipGram
-from firth.corpus import Corpus, Source, Tokenizer
+from firth.corpus import Corpus, Source
 from firth.errors import FirthError, FormatError, SettingsError
 from firth.files import read_directory, write_directory
 from firth.objectives import OBJECTIVES, NegativeSampling, Objective
@@ -95,23 +95,23 @@ class Word2Vec:
         self,
         source: Source,
         *,
-        tokenizer: Tokenizer = "whitespace",
+        tokenizer: str | Callable[[str], Sequence[str]] = "whitespace",
         encoding: str = "utf-8",
         errors: str = "strict",
-        cache: Path | str | bool | None = None,
+        cache: str | Path | Literal[False] | None = None,
         vocab: Vocabulary | None = None,
         start: Vectors | None = None,
         progress: bool = True,
         log: str | Path | None = None,
     ) -> Word2Vec:
-        """Learn from a path, a glob, a folder, a list of paths, "-", or sentences (lists of tokens); from the start.
+        """Learn, from the start, from any source that `Corpus.read` takes: paths, "-", or sentences of tokens.
 
-        `vocab` is used as it stands instead of the text's own words (`min_count` and `max_size` then play no part).
-        `start` gives the words that it knows their first input vectors. `progress` shows a bar or lines on standard
-        error, and `log` names a file for JSON lines.
+        `vocab` is used as it stands instead of the text's own words (`min_count` and `max_size` then play no
+        part). `start` gives the words that it knows their first input vectors. `progress` shows a bar or lines
+        on standard error, and `log` names a file for JSON lines.
 
-        Raises `CorpusError`, `VocabularyError`, `SettingsError` or `TrainingError`. After a KeyboardInterrupt, which
-        is passed on, the model holds what was learnt until then.
+        Raises `CorpusError`, `VocabularyError`, `SettingsError` or `TrainingError`. After a KeyboardInterrupt,
+        which is passed on, the model holds what was learnt until then.
         """
         with watching(progress, log) as watcher:
             corpus = Corpus.read(
@@ -198,14 +198,21 @@ class Word2Vec:
         return [Prediction(self.vocab.words[int(i)], float(found[i])) for i in best]
 
     def save(self, path: str | Path) -> None:
-        """Write a directory: vectors as `Vectors.save` writes them, the output matrix, the settings, the history."""
+        """Write a directory: vectors as `Vectors.save` writes them, output matrix, settings and history."""
         output: dict[str, NDArray[Any]] = {"output": self.weights.output[:, : self.dim]}
         if self.weights.bias is not None:
             output["bias"] = self.weights.bias
-        config = {**firth_format.config(self.vectors), "kind": KIND, "settings": self.settings}
-        config["history"] = [asdict(row) for row in self.history]
-        files = {**firth_format.files(self.vectors), OUTPUT: partial(write_tensors, tensors=output)}
-        write_directory(path, config, files)
+        config = {
+            "kind": KIND,
+            "rows": len(self.vectors),
+            "dim": self.dim,
+            "settings": self.settings,
+            "history": [asdict(row) for row in self.history],
+        }
+        tensors = {firth_format.FILE: firth_format.to_tensors(self.vectors), OUTPUT: output}
+        write_directory(
+            path, config, {name: partial(write_tensors, tensors=each) for name, each in tensors.items()}
+        )
 
     @classmethod
     def load(cls, path: str | Path) -> Word2Vec:

@@ -157,9 +157,7 @@ def _search(
             here = (row >= begin) & (row < begin + len(block))
             scores[question[here], row[here] - begin] = -np.inf
             found.offer(begin, scores)
-    return [
-        [(rows.position(row), score) for row, score in answer] for found in best for answer in found.answers()
-    ]
+    return [[(rows.position(row), score) for row, score in answer] for found in best for answer in found.answers()]
 
 
 def rank(rows: Rows, unit: Floats, position: int, excluded: int) -> int:

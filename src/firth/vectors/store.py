@@ -160,9 +160,7 @@ class Vectors:
         """
         terms = [weighted(query) for query in queries]
         unit = np.array([self._unit_mean(query) for query in terms], dtype=np.float32).reshape(-1, self.dim)
-        excluded = [
-            [self.words.position(term) for term, _ in query if isinstance(term, str)] for query in terms
-        ]
+        excluded = [[self.words.position(term) for term, _ in query if isinstance(term, str)] for query in terms]
         found = search.nearest(self._rows(first, among), unit, excluded, _positive("topn", topn))
         return self._neighbours(found)
 
@@ -220,9 +218,7 @@ class Vectors:
             terms = [(term, float(weight)) for (term, _), weight in zip(terms, weights, strict=True)]
         total = sum(abs(weight) for _, weight in terms)
         if not 0 < total < np.inf:
-            raise SettingsError(
-                f"the weights of {len(terms)} words add up to {total}; give words with weights"
-            )
+            raise SettingsError(f"the weights of {len(terms)} words add up to {total}; give words with weights")
         return (self._sum(terms, normalize=normalize) / total).astype(np.float32)
 
     def doesnt_match(self, words: Sequence[str]) -> str:

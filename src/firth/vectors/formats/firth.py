@@ -33,9 +33,7 @@ def read(path: Path, limit: int | None) -> Vectors:
     """Open the vectors of a directory, whatever else is saved in it."""
     config, files = read_directory(path)
     if FILE not in files:
-        raise FormatError(
-            f"{path}: holds no vectors, but {config.get('kind', 'something')!r}; check the path"
-        )
+        raise FormatError(f"{path}: holds no vectors, but {config.get('kind', 'something')!r}; check the path")
     vectors = from_tensors(open_tensors(files[FILE]), files[FILE], info=config.get("info"))
     return vectors if limit is None else vectors.restrict(limit)
 
@@ -61,9 +59,7 @@ def from_tensors(tensors: dict[str, NDArray[Any]], path: Path, *, info: dict[str
         if ends.shape != order.shape or text.shape != (int(ends[-1]) if len(ends) else 0,):
             raise ValueError("words of differing sizes")
         words = PackedWords(text, ends, order)
-        return Vectors(
-            words, tensors["matrix"], norms=tensors["norms"], counts=tensors.get("counts"), info=info
-        )
+        return Vectors(words, tensors["matrix"], norms=tensors["norms"], counts=tensors.get("counts"), info=info)
     except (KeyError, ValueError, TypeError) as error:
         raise FormatError(
             f"{path}: its arrays do not make vectors ({error}); save or copy the directory again"

@@ -88,9 +88,7 @@ class Rows:
                     "promises; it was cut short: copy or download it again"
                 )
             if self.read > self.promised:
-                self.warn(
-                    f"its header promises {self.promised:,} rows, but it has {self.read:,}; all were read"
-                )
+                self.warn(f"its header promises {self.promised:,} rows, but it has {self.read:,}; all were read")
         if self._repeated:
             self.warn(
                 f"{len(self._repeated):,} rows repeat a word, as {decode(self._repeated[0])!r}; "
