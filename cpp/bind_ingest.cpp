@@ -63,7 +63,7 @@ void add_token(Ingest& ingest, nb::handle token) {
     ingest.add_word({PyBytes_AS_STRING(bytes.ptr()), static_cast<size_t>(PyBytes_GET_SIZE(bytes.ptr()))});
 }
 
-Arrays add(Ingest& ingest, const nb::typed<nb::list, nb::object>& sentences) {
+Arrays add(Ingest& ingest, const nb::typed<nb::list, nb::any>& sentences) {
     for (nb::handle sentence : sentences) {
         if (PyUnicode_Check(sentence.ptr())) throw nb::type_error("a sentence is a string, not a list of tokens");
         nb::object tokens = nb::steal(PySequence_Fast(sentence.ptr(), "a sentence is not a list of tokens"));

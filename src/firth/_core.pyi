@@ -2,7 +2,7 @@
 The native loops of Firth: they see integers and floats; what a person touches is Python.
 """
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy
 from numpy.typing import NDArray
@@ -23,7 +23,7 @@ class Ingest:
     def end_text(self) -> tuple[Annotated[NDArray[numpy.uint32], dict(shape=(None,))], Annotated[NDArray[numpy.uint64], dict(shape=(None,))]]:
         """The end of a text and of its last line; gives what `feed` gives."""
 
-    def add(self, sentences: list[object]) -> tuple[Annotated[NDArray[numpy.uint32], dict(shape=(None,))], Annotated[NDArray[numpy.uint64], dict(shape=(None,))]]:
+    def add(self, sentences: list[Any]) -> tuple[Annotated[NDArray[numpy.uint32], dict(shape=(None,))], Annotated[NDArray[numpy.uint64], dict(shape=(None,))]]:
         """
         A list of sentences, each a sequence of tokens that may hold anything; gives what `feed` gives. Raises TypeError or ValueError for what is not such a list.
         """
