@@ -59,9 +59,7 @@ def load_text(tmp_path, content, name="v", **options):
 def binary(rows, *, newline=b"\n", header=None):
     dim = len(rows[0][1])
     header = header or b"%d %d\n" % (len(rows), dim)
-    return header + b"".join(
-        word + b" " + struct.pack(f"<{dim}f", *numbers) + newline for word, numbers in rows
-    )
+    return header + b"".join(word + b" " + struct.pack(f"<{dim}f", *numbers) + newline for word, numbers in rows)
 
 
 # --- round trips

@@ -15,7 +15,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from firth import _core
+from firth._core import NoiseTable, TreeTable
 from firth.errors import SettingsError
 from firth.vocab import Vocabulary
 
@@ -36,11 +36,11 @@ class _Objective:
         """Where every output row's bias starts; None where there are no biases."""
         return None
 
-    def noise(self, vocab: Vocabulary) -> _core.NoiseTable | None:
+    def noise(self, vocab: Vocabulary) -> NoiseTable | None:
         """The distribution that negatives are drawn from, if any are."""
         return None
 
-    def tree(self, vocab: Vocabulary) -> _core.TreeTable | None:
+    def tree(self, vocab: Vocabulary) -> TreeTable | None:
         """The paths that predictions follow, if they do."""
         return None
 
@@ -75,9 +75,9 @@ class _Sampled(_Objective):
         if not -10 <= self.exponent <= 10:
             raise SettingsError(f"exponent={self.exponent} must be from -10 to 10; 0.75 is customary")
 
-    def noise(self, vocab: Vocabulary) -> _core.NoiseTable | None:
+    def noise(self, vocab: Vocabulary) -> NoiseTable | None:
         """The distribution that negatives are drawn from."""
-        return _core.NoiseTable(vocab.noise(self.exponent), self.negatives)
+        return NoiseTable(vocab.noise(self.exponent), self.negatives)
 
 
 @dataclass(frozen=True)
@@ -107,10 +107,10 @@ class HierarchicalSoftmax(_Objective):
         """One an inner node."""
         return len(vocab) - 1
 
-    def tree(self, vocab: Vocabulary) -> _core.TreeTable | None:
+    def tree(self, vocab: Vocabulary) -> TreeTable | None:
         """The paths of the Huffman tree."""
         tree = vocab.huffman()
-        return _core.TreeTable(tree.offsets, tree.nodes, tree.signs)
+        return TreeTable(tree.offsets, tree.nodes, tree.signs)
 
     def probabilities(self, hidden: Floats, output: Floats, bias: Floats | None, vocab: Vocabulary) -> Doubles:
         """P(w | h) = Π σ(±θ·h), shape (V,)."""

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from firth import _core
+from firth._core import DoubleTask, Task, instruction_set
 from firth.contexts import CBOW, Context
 from firth.errors import SettingsError, TrainingError
 from firth.objectives import Objective
@@ -162,16 +162,16 @@ def train(
 
 def _task(
     text: Text, weights: Weights, context: Context, objective: Objective, subsample: float
-) -> _core.Task | _core.DoubleTask:
-    if _core.instruction_set() is None:
+) -> Task | DoubleTask:
+    if instruction_set() is None:
         raise SettingsError(
             f"{ISA_VARIABLE}={os.environ[ISA_VARIABLE]} does not name a set of vector instructions that this "
             "machine runs; choose avx512, avx2 or plain, or unset it"
         )
     cbow = context if isinstance(context, CBOW) else CBOW()
     thresholds = np.minimum(np.floor(text.vocab.keep_probabilities(subsample) * 2.0**32), 2.0**32 - 1)
-    kind: Any = _core.Task if weights.input.dtype == np.float32 else _core.DoubleTask
-    task: _core.Task | _core.DoubleTask = kind(
+    kind: Any = Task if weights.input.dtype == np.float32 else DoubleTask
+    task: Task | DoubleTask = kind(
         text.ids,
         text.offsets,
         thresholds.astype(np.uint32),
@@ -195,7 +195,7 @@ class _Epoch:
 
     def __init__(
         self,
-        task: _core.Task | _core.DoubleTask,
+        task: Task | DoubleTask,
         number: int,
         schedule: Schedule,
         tokens: int,
