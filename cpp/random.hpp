@@ -32,6 +32,23 @@ class Random {
     uint64_t at_;
 };
 
+// The order in which the blocks of an epoch are learnt: each once, in long strides through the whole text, so that
+// whatever the text's own order may be (by subject, by date), every phase of the learning rate sees all of it.
+struct Order {
+    uint64_t blocks, stride, start;
+
+    Order(uint64_t tokens, const Epoch& epoch) : blocks((tokens + block_tokens - 1) / block_tokens) {
+        stride = uint64_t(double(blocks) * 0.6180339887498949) + 1;
+        while (common_divisor(stride, blocks) > 1) ++stride;
+        start = blocks ? stream_key(epoch.seed, epoch.number, 0) % blocks : 0;
+    }
+
+    uint64_t block(uint64_t turn) const { return (turn * stride + start) % blocks; }
+
+  private:
+    static uint64_t common_divisor(uint64_t a, uint64_t b) { return b ? common_divisor(b, a % b) : a; }
+};
+
 // Walker's alias method: one random number, one table entry of 8 bytes. V entries stay in a core's own cache
 // where a table with a slot for each share of probability would not.
 inline uint32_t draw(const Noise& noise, Random& random) {

@@ -63,12 +63,11 @@ class Learner {
     }
 
     void run() {
+        const Order order(task_.text.tokens, epoch_);
         while (!stopped()) {
-            const uint64_t block = __atomic_fetch_add(epoch_.next_block, 1, __ATOMIC_RELAXED);
-            const uint64_t begin = block * block_tokens;
-            if (begin >= task_.text.tokens) return;
-            const uint64_t end = begin + block_tokens;
-            learn_block(block, begin, end < task_.text.tokens ? end : task_.text.tokens);
+            const uint64_t turn = __atomic_fetch_add(epoch_.next_block, 1, __ATOMIC_RELAXED);
+            if (turn >= order.blocks) return;
+            learn_block(turn, order.block(turn));
         }
     }
 
@@ -80,8 +79,11 @@ class Learner {
 
     bool stopped() const { return __atomic_load_n(epoch_.stop, __ATOMIC_RELAXED) != 0; }
 
-    void learn_block(uint64_t block, uint64_t begin, uint64_t end) {
+    void learn_block(uint64_t turn, uint64_t block) {
         const Text& text = task_.text;
+        uint64_t begin = block * block_tokens;
+        const uint64_t end = begin + block_tokens < text.tokens ? begin + block_tokens : text.tokens;
+        uint64_t passed = turn * block_tokens;
         const uint64_t survival = stream_key(epoch_.seed, epoch_.number, 0);
         Random random(stream_key(epoch_.seed, epoch_.number, block + 1));
         uint64_t sentence = sentence_of(begin);
@@ -93,9 +95,10 @@ class Learner {
             Stretch stretch{words_, 0, 0, 0};
             gather(text, survival, int(task_.context.window), text.offsets[sentence], begin, to, sentence_end,
                    stretch);
-            const double done = double(begin) / double(text.tokens);
+            const double done = double(passed) / double(text.tokens);
             rate_ = Real(epoch_.rate_from + (epoch_.rate_to - epoch_.rate_from) * done);
             learn_stretch(stretch, random);
+            passed += to - begin;
             counted_ += to - begin;
             begin = to;
             if (counted_ >= stretch_tokens) publish();
