@@ -252,6 +252,8 @@ class _Epoch:
                     thread.join(POLL_SECONDS)
                     if report:
                         report(self.status())
+            if report:
+                report(self.status())  # the end, which may come before the first look
         finally:
             self.stop[0] = 1
             for thread in self.threads:

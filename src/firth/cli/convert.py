@@ -21,9 +21,9 @@ from firth.vectors.formats import FORMATS
 def command(source: str, target: str, limit: int | None, format: str | None, as_json: bool) -> None:
     """Write vectors in another format.
 
-    IN is of any format, told by its content; that of OUT is told by its extension: .firth is Firth's own, opened at
-    once however large, .txt and .vec are word2vec's text, .bin its binary, .glove is text without a header; .gz
-    after any of these four compresses. Of a model the vectors are taken.
+    IN is of any format, told by its content; that of OUT is told by its extension: .firth is Firth's own, opened
+    at once however large, .txt and .vec are word2vec's text, .bin its binary, .glove is text without a header;
+    .gz after any of these four compresses. Of a model the vectors are taken.
     """
     format = check_vectors_target(target, format)
     vectors = Vectors.load(source, limit=limit)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import click
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
-
 
 _METAVARS = {int: "N", float: "X"}
 
@@ -102,9 +101,15 @@ def one_of(name: str, kinds: Mapping[str, type[Any]], *, default: str, help: str
                     raise click.UsageError(f"--{each} goes with --{name} {_any(having[each])}, not with {chosen}")
             return function(**values, **{name: kinds[chosen](**given)})
 
-        return functools.reduce(lambda wrapped, add: add(wrapped), reversed(options), wrapper)
+        return _with(options, wrapper)
 
     return decorate
+
+
+def _with(decorators: Sequence[Decorator], function: Callable[..., Any]) -> Callable[..., Any]:
+    for decorate in reversed(decorators):
+        function = decorate(function)
+    return function
 
 
 def _field_option(
@@ -138,9 +143,9 @@ def _any(names: Mapping[str, object]) -> str:
 
 
 def reads_text(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The inputs and how they are read; the command is given `sources` and what `Corpus.read` takes."""
+    """The inputs and how they are read: gives the command `sources`, and as `reading` what `Corpus.read` takes."""
     group = "Reading"
-    options = [
+    options: list[Decorator] = [
         click.argument("sources", nargs=-1, required=True, metavar="INPUT..."),
         option(
             "--tokenizer",
@@ -171,10 +176,11 @@ def reads_text(function: Callable[..., Any]) -> Callable[..., Any]:
     def wrapper(sources: tuple[str, ...], cache: str | None, no_cache: bool, **values: Any) -> Any:
         if cache and no_cache:
             raise click.UsageError("--cache and --no-cache exclude each other")
-        named = sources[0] if len(sources) == 1 else list(sources)
-        return function(sources=named, cache=False if no_cache else cache, **values)
+        reading = {name: values.pop(name) for name in ("tokenizer", "encoding", "errors")}
+        reading["cache"] = False if no_cache else cache
+        return function(sources=sources[0] if len(sources) == 1 else list(sources), reading=reading, **values)
 
-    return functools.reduce(lambda wrapped, add: add(wrapped), reversed(options), wrapper)
+    return _with(options, wrapper)
 
 
 as_json = option("--json", "as_json", is_flag=True, help="print JSON, for machines")

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import Any, get_type_hints
 
 import click
 from click.core import ParameterSource
 
 from firth.cli.options import as_json, command_with, one_of, option, quiet, reads_text, typed_option
-from firth.cli.output import INTERRUPTED, check_vectors_target, described, fail, show
+from firth.cli.output import INTERRUPTED, check_vectors_target, described, fail, history_json, show
 from firth.contexts import CONTEXTS
 from firth.evaluate.report import number_or_none
 from firth.files import check_writable
@@ -73,10 +72,7 @@ def command(
     as_json: bool,
     vocab: str | None,
     save_vocab: str | None,
-    tokenizer: str,
-    encoding: str,
-    errors: str,
-    cache: Any,
+    reading: dict[str, Any],
     **settings: Any,
 ) -> None:
     """Learn vectors of words from text.
@@ -95,21 +91,18 @@ def command(
     model = Word2Vec(**settings)
 
     def save() -> None:
+        if save_vocab:
+            model.vocab.save(save_vocab)
         if whole:
             model.save(out)
         else:
             model.vectors.save(out)
-        if save_vocab:
-            model.vocab.save(save_vocab)
 
     interrupted = False
     try:
         model.fit(
             sources,
-            tokenizer=tokenizer,
-            encoding=encoding,
-            errors=errors,
-            cache=cache,
+            **reading,
             vocab=Vocabulary.load(vocab) if vocab else None,
             start=Vectors.load(start) if start else None,
             progress=not quiet,
@@ -118,14 +111,24 @@ def command(
         save()
     except KeyboardInterrupt:
         interrupted = True
-        if not any(row.words for row in model.history):
-            fail("interrupted before anything was learnt; nothing was saved")
-            ctx.exit(INTERRUPTED)
-        save()
-        fail(f"interrupted {_progress(model)}; what was learnt is saved in {out}")
-    _report(model, out, interrupted, as_json)
+        fail(_keep(model, out, save))
+    if as_json or not interrupted:
+        show(*_result(model, out, interrupted), as_json)
     if interrupted:
         ctx.exit(INTERRUPTED)
+
+
+def _keep(model: Word2Vec, out: str, save: Callable[[], None]) -> str:
+    """Save what an interrupted model has learnt, unless interrupted again; returns what to say."""
+    words = sum(row.words for row in model.history)
+    if not words:
+        return "interrupted before anything was learnt; nothing was saved"
+    try:
+        save()
+    except KeyboardInterrupt:
+        return f"interrupted twice; {out} is as it was"
+    epochs = f"epoch {len(model.history)} of {model.schedule.epochs}"
+    return f"interrupted in {epochs}, after {words:,} words; what was learnt is saved in {out}"
 
 
 def _check_vocabulary_flags(ctx: click.Context, vocab: str | None) -> None:
@@ -136,12 +139,8 @@ def _check_vocabulary_flags(ctx: click.Context, vocab: str | None) -> None:
             )
 
 
-def _progress(model: Word2Vec) -> str:
-    words = sum(row.words for row in model.history)
-    return f"in epoch {len(model.history)} of {model.schedule.epochs}, after {words:,} words"
-
-
-def _report(model: Word2Vec, out: str, interrupted: bool, as_json: bool) -> None:
+def _result(model: Word2Vec, out: str, interrupted: bool) -> tuple[dict[str, Any], str]:
+    """What came of it, for machines and for people."""
     words, seconds = (sum(getattr(row, name) for row in model.history) for name in ("words", "seconds"))
     speed, loss = words / max(seconds, 1e-9), model.history[-1].loss
     result = {
@@ -153,7 +152,7 @@ def _report(model: Word2Vec, out: str, interrupted: bool, as_json: bool) -> None
         "words_per_second": speed,
         "seconds": seconds,
         "settings": model.settings,
-        "history": [{**asdict(row), "loss": number_or_none(row.loss)} for row in model.history],
+        "history": history_json(model),
     }
     trained = f"loss {loss:.4f}, {speed / 1e6:.2f} M words/s, {seconds:.1f} s"
-    show(result, f"saved {out}: {described(model.vectors)}; {trained}", as_json)
+    return result, f"saved {out}: {described(model.vectors)}; {trained}"

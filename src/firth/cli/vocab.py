@@ -27,7 +27,7 @@ def command(
     max_size: int | None,
     as_json: bool,
     quiet: bool,
-    **reading: Any,
+    reading: dict[str, Any],
 ) -> None:
     """Count the words of a text.
 
