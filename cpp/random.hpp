@@ -55,7 +55,8 @@ inline uint32_t draw(const Noise& noise, Random& random) {
     const uint64_t r = random.next();
     const uint32_t slot = uint32_t((r >> 32) * noise.size >> 32);
     const AliasSlot& entry = noise.slots[slot];
-    return uint32_t(r) < entry.threshold ? slot : entry.alias;
+    const uint32_t keep = -uint32_t(uint32_t(r) < entry.threshold);  // all ones or none: no branch to mispredict
+    return (slot & keep) | (entry.alias & ~keep);
 }
 
 }  // namespace FIRTH_ISA
