@@ -46,7 +46,7 @@ def write_tensors(file: IO[bytes], tensors: Mapping[str, NDArray[Any]]) -> None:
         rows = np.atleast_1d(array)
         step = max(1, _PIECE * len(rows) // max(1, rows.nbytes))
         for first in range(0, len(rows), step):
-            piece = np.ascontiguousarray(rows[first : first + step], dtype=_DTYPES[_NAMES[array.dtype]])
+            piece = np.ascontiguousarray(rows[first : first + step], dtype=array.dtype.newbyteorder("<"))
             file.write(piece.reshape(-1).view(np.uint8).data)
 
 

@@ -107,7 +107,10 @@ class PackedWords(Words):
 
     def find(self, word: str) -> int | None:
         """The position of `word`, or None."""
-        wanted = encode(word)
+        try:
+            wanted = encode(word)
+        except UnicodeEncodeError:  # half a surrogate pair stands in no bytes
+            return None
         low, high = 0, len(self.order)
         while low < high:
             middle = (low + high) // 2

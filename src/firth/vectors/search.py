@@ -27,8 +27,18 @@ def row_norms(matrix: Floats) -> Floats:
     norms = np.empty(len(matrix), dtype=np.float32)
     for begin in range(0, len(matrix), BLOCK):
         block = matrix[begin : begin + BLOCK].astype(np.float64)
-        norms[begin : begin + BLOCK] = np.sqrt(np.einsum("ij,ij->i", block, block))
+        with np.errstate(over="ignore"):  # a length beyond float32 is infinite, and its cosines 0
+            norms[begin : begin + BLOCK] = np.sqrt(np.einsum("ij,ij->i", block, block))
     return norms
+
+
+def not_finite(matrix: Floats) -> int | None:
+    """The first row that holds NaN or infinity, if there is one."""
+    for begin in range(0, len(matrix), BLOCK):
+        finite = np.isfinite(matrix[begin : begin + BLOCK]).all(axis=1)
+        if not finite.all():
+            return begin + int(np.argmin(finite))
+    return None
 
 
 def cosines(unit: Floats, rows: Floats, norms: Floats) -> Floats:
@@ -49,7 +59,7 @@ class Rows:
     def __len__(self) -> int:
         return len(self.norms if self.positions is None else self.positions)
 
-    def blocks(self, size: int = BLOCK) -> Iterator[tuple[int, Floats, Floats]]:
+    def blocks(self, size: int) -> Iterator[tuple[int, Floats, Floats]]:
         """First index, rows and norms of each block."""
         for begin in range(0, len(self), size):
             part = slice(begin, begin + size)
@@ -162,7 +172,7 @@ def _search(
 
 def rank(rows: Rows, unit: Floats, position: int, excluded: int) -> int:
     """The place of the row at `position` in the order of `nearest`, from 1, without the one at `excluded`."""
-    scores = np.concatenate([cosines(unit[None], block, norms)[0] for _, block, norms in rows.blocks()])
+    scores = np.concatenate([cosines(unit[None], block, norms)[0] for _, block, norms in rows.blocks(BLOCK)])
     scores[excluded] = -np.inf
     better = np.count_nonzero(scores > scores[position])
     return int(1 + better + np.count_nonzero(scores[:position] == scores[position]))

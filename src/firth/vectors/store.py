@@ -116,10 +116,10 @@ class Vectors:
         """
         from firth.vectors import formats
 
-        if not np.isfinite(self.norms).all():
-            word = self.words[int(np.argmin(np.isfinite(self.norms)))]
+        damaged = search.not_finite(self.matrix)
+        if damaged is not None:
             raise FormatError(
-                f"{path}: the vector of {word!r} holds NaN or infinity, so nothing was written; "
+                f"{path}: the vector of {self.words[damaged]!r} holds NaN or infinity; nothing was written; "
                 "training diverged: lower the learning rate"
             )
         formats.write(self, path, format=format)

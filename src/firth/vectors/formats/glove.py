@@ -11,6 +11,7 @@ from firth.files import open_binary
 from firth.vectors.formats.lines import BLOCK, is_number, read_lines, write_lines
 from firth.vectors.formats.rows import Rows
 from firth.vectors.store import Vectors
+from firth.words import encode
 
 _SAMPLE = 100  # lines that tell the number of components
 
@@ -25,7 +26,13 @@ def read(path: Path, limit: int | None) -> Vectors:
 
 
 def write(vectors: Vectors, path: Path) -> None:
-    """Write the file; words may hold spaces, unless that makes a line ambiguous."""
+    """Write the file; words may hold spaces, unless lines or their number of numbers become ambiguous."""
+    sample = [encode(word) + b" 0.5" * vectors.dim for word in vectors.words[:_SAMPLE]]
+    if sample and _components(sample, path) != vectors.dim:
+        raise FormatError(
+            f"{path}: words like {vectors.words[0]!r}, which end in a number, would not be read back without a "
+            "header; save as .firth, which keeps any word"
+        )
     write_lines(vectors, path, header=b"")
 
 
@@ -35,8 +42,8 @@ def _components(lines: list[bytes], path: Path) -> int:
     for line in lines:
         fields = line.split()
         numbers = sum(1 for _ in takewhile(is_number, reversed(fields)))
-        lengths[min(numbers, len(fields) - 1)] += 1
-    dim = lengths.most_common(1)[0][0] if lengths else 0
+        lengths[numbers - (numbers == len(fields) and not line[:1].isspace())] += 1
+    dim = min(lengths, key=lambda length: (-lengths[length], length), default=0)
     if dim < 1:
         raise FormatError(f"{path}: its lines are not words with numbers behind them; check the format")
     return dim

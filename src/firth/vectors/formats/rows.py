@@ -14,10 +14,10 @@ from firth.errors import FirthWarning, FormatError
 from firth.vectors.store import Vectors
 from firth.words import Words, decode
 
-HEADER = re.compile(rb"[ \t]*(\d{1,15})[ \t]+(\d{1,15})[ \t\r]*")  # words, components
+HEADER = re.compile(rb"(\d{1,15})[ \t]+(\d{1,15})[ \t\r]*")  # words, components
 
 _MOST_COMPONENTS = 1 << 20
-_FIRST_ROOM = 1 << 26  # bytes of the matrix to begin with, whatever a header promises
+_FIRST_ROOM = 1 << 22  # bytes of the matrix to begin with, whatever a header promises
 
 
 def read_header(file: BinaryIO, path: Path) -> tuple[int, int]:
