@@ -16,7 +16,7 @@ EPSILON = np.float32(0.001)  # Levy & Goldberg 2014, §3: keeps the division fin
 
 
 def answer(
-    rows: search.Rows,
+    candidates: search.Candidates,
     unit: Callable[[Sequence[int]], Floats],
     questions: Sequence[Sequence[int]],
     method: Method,
@@ -33,7 +33,7 @@ def answer(
     distinct, places = np.unique(np.array(questions, dtype=np.intp), return_inverse=True)
     terms = places.reshape(-1, 3)
     vectors = unit(distinct.tolist())
-    found = search.combined(rows, vectors, terms, _METHODS[method], questions, topn)
+    found = search.combined(candidates, vectors, terms, _METHODS[method], questions, topn)
     if method == "3cosmul":
         return found
     a, b, c = (vectors[terms[:, place]] for place in range(3))

@@ -49,7 +49,7 @@ def cosines(unit: Floats, rows: Floats, norms: Floats) -> Floats:
 
 
 @dataclass(frozen=True, eq=False)
-class Rows:
+class Candidates:
     """The rows that may answer: the whole matrix (V, N), or its rows at `positions` (rising)."""
 
     matrix: Floats
@@ -118,18 +118,18 @@ class _Best:
 
 
 def nearest(
-    rows: Rows, unit: Floats, excluded: Sequence[Sequence[int]], topn: int
+    candidates: Candidates, unit: Floats, excluded: Sequence[Sequence[int]], topn: int
 ) -> list[list[tuple[int, float]]]:
     """The `topn` rows of highest cosine for each unit vector of (Q, N): (position in the matrix, cosine)."""
 
     def scorer(block: Floats, norms: Floats) -> Scorer:
         return lambda group: cosines(unit[group], block, norms)
 
-    return _search(rows, BLOCK, scorer, excluded, topn)
+    return _search(candidates, BLOCK, scorer, excluded, topn)
 
 
 def combined(
-    rows: Rows,
+    candidates: Candidates,
     unit: Floats,
     terms: Positions,
     combine: Callable[[Floats, Floats, Floats], Floats],
@@ -147,11 +147,11 @@ def combined(
         return lambda group: combine(*(table[terms[group, place]] for place in range(3)))
 
     size = int(np.clip(_CELLS // max(1, len(unit)), GROUP, BLOCK))
-    return _search(rows, size, scorer, excluded, topn)
+    return _search(candidates, size, scorer, excluded, topn)
 
 
 def _search(
-    rows: Rows,
+    candidates: Candidates,
     size: int,
     scorer: Callable[[Floats, Floats], Scorer],
     excluded: Sequence[Sequence[int]],
@@ -159,27 +159,31 @@ def _search(
 ) -> list[list[tuple[int, float]]]:
     groups = [slice(begin, min(begin + GROUP, len(excluded))) for begin in range(0, len(excluded), GROUP)]
     best = [_Best(group.stop - group.start, topn) for group in groups]
-    barred = [_cells(rows, excluded[group]) for group in groups]
-    for begin, block, norms in rows.blocks(size):
+    barred = [_cells(candidates, excluded[group]) for group in groups]
+    for begin, block, norms in candidates.blocks(size):
         score = scorer(block, norms)
         for group, found, (question, row) in zip(groups, best, barred, strict=True):
             scores = score(group)
             here = (row >= begin) & (row < begin + len(block))
             scores[question[here], row[here] - begin] = -np.inf
             found.offer(begin, scores)
-    return [[(rows.position(row), score) for row, score in answer] for found in best for answer in found.answers()]
+    return [
+        [(candidates.position(row), score) for row, score in answer]
+        for found in best
+        for answer in found.answers()
+    ]
 
 
-def rank(rows: Rows, unit: Floats, position: int, excluded: int) -> int:
+def rank(candidates: Candidates, unit: Floats, position: int, excluded: int) -> int:
     """The place of the row at `position` in the order of `nearest`, from 1, without the one at `excluded`."""
-    scores = np.concatenate([cosines(unit[None], block, norms)[0] for _, block, norms in rows.blocks(BLOCK)])
+    scores = np.concatenate([cosines(unit[None], block, norms)[0] for _, block, norms in candidates.blocks(BLOCK)])
     scores[excluded] = -np.inf
     better = np.count_nonzero(scores > scores[position])
     return int(1 + better + np.count_nonzero(scores[:position] == scores[position]))
 
 
-def _cells(rows: Rows, excluded: Sequence[Sequence[int]]) -> tuple[Positions, Positions]:
+def _cells(candidates: Candidates, excluded: Sequence[Sequence[int]]) -> tuple[Positions, Positions]:
     """The (question, row) pairs that may not answer, as two arrays."""
-    found = [rows.find(positions) for positions in excluded]
+    found = [candidates.find(positions) for positions in excluded]
     questions = np.repeat(np.arange(len(found)), [len(each) for each in found])
     return questions, np.concatenate([np.empty(0, dtype=np.intp), *found])

@@ -161,7 +161,7 @@ class Vectors:
         terms = [weighted(query) for query in queries]
         unit = np.array([self._unit_mean(query) for query in terms], dtype=np.float32).reshape(-1, self.dim)
         excluded = [[self.words.position(term) for term, _ in query if isinstance(term, str)] for query in terms]
-        found = search.nearest(self._rows(first, among), unit, excluded, _positive("topn", topn))
+        found = search.nearest(self._candidates(first, among), unit, excluded, _positive("topn", topn))
         return self._neighbours(found)
 
     def analogy(
@@ -185,15 +185,16 @@ class Vectors:
     ) -> list[list[Neighbour]]:
         """`analogy` for each of many (a, b, c), in one pass over the matrix."""
         asked = [self._positions(question) for question in questions]
-        rows = self._rows(first)
-        return self._neighbours(analogies.answer(rows, self._unit, asked, method, _positive("topn", topn)))
+        candidates = self._candidates(first)
+        return self._neighbours(analogies.answer(candidates, self._unit, asked, method, _positive("topn", topn)))
 
     def rank(self, a: str, b: str) -> int:
         """The place of `b` among the neighbours of `a`: 1 is the nearest; raises `UnknownWordError`."""
         position, other = self._positions((a, b))
         if position == other:
             raise SettingsError(f"{a!r} is not its own neighbour; give two words")
-        return search.rank(self._rows(), self._unit([position])[0], other, excluded=position)
+        unit = self._unit_mean([(a, 1.0)]).astype(np.float32)
+        return search.rank(self._candidates(), unit, other, excluded=position)
 
     def similarity(self, a: Term, b: Term) -> float:
         """The cosine of two words or raw vectors (N,)."""
@@ -255,13 +256,13 @@ class Vectors:
         length = np.linalg.norm(total)
         return total / length if length > 0 else total
 
-    def _rows(self, first: int | None = None, among: Iterable[str] | None = None) -> search.Rows:
+    def _candidates(self, first: int | None = None, among: Iterable[str] | None = None) -> search.Candidates:
         """The rows that may answer."""
         end = len(self) if first is None else min(_positive("first", first), len(self))
         if among is None:
-            return search.Rows(self.matrix[:end], self.norms[:end])
+            return search.Candidates(self.matrix[:end], self.norms[:end])
         positions = np.array(sorted({self.words.position(word) for word in among}), dtype=np.intp)
-        return search.Rows(self.matrix, self.norms, positions[positions < end])
+        return search.Candidates(self.matrix, self.norms, positions[positions < end])
 
     def _neighbours(self, found: list[list[tuple[int, float]]]) -> list[list[Neighbour]]:
         return [[Neighbour(self.words[position], score) for position, score in answer] for answer in found]

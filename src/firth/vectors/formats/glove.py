@@ -9,7 +9,7 @@ from pathlib import Path
 from firth.errors import FormatError
 from firth.files import open_binary
 from firth.vectors.formats.lines import BLOCK, is_number, read_lines, write_lines
-from firth.vectors.formats.rows import Rows
+from firth.vectors.formats.rows import RowCollector
 from firth.vectors.store import Vectors
 from firth.words import encode
 
@@ -22,7 +22,7 @@ def read(path: Path, limit: int | None) -> Vectors:
         first = file.readlines(BLOCK)
         dim = _components(first[:_SAMPLE], path)
         blocks = chain([first], iter(lambda: file.readlines(BLOCK), []))
-        return read_lines(blocks, Rows(path, dim, promised=None, limit=limit), number=1)
+        return read_lines(blocks, RowCollector(path, dim, promised=None, limit=limit), number=1)
 
 
 def write(vectors: Vectors, path: Path) -> None:
@@ -30,7 +30,7 @@ def write(vectors: Vectors, path: Path) -> None:
     sample = [encode(word) + b" 0.5" * vectors.dim for word in vectors.words[:_SAMPLE]]
     if sample and _components(sample, path) != vectors.dim:
         raise FormatError(
-            f"{path}: words like {vectors.words[0]!r}, which end in a number, would not be read back without a "
+            f"{path}: words like {vectors.words[0]!r}, which end in a number, would be misread without a "
             "header; save as .firth, which keeps any word"
         )
     write_lines(vectors, path, header=b"")

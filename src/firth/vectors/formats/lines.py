@@ -1,8 +1,8 @@
 """Lines of a word and its numbers, which word2vec's text format and GloVe's share.
 
-The numbers are split off from the right, for words may hold spaces. That leaves one doubt: in "route 66 0.1
-0.2" the 66 could belong to either side. A whole number is taken for part of the word, unless the line has
-nothing but whole numbers; a number with a point or an exponent is one too many, and the line is refused.
+The numbers are split off from the right, for words may hold spaces. That leaves one doubt: the 66 of
+"route 66 0.1 0.2" could belong to either side. A whole number is taken for part of the word, unless the line
+has nothing but whole numbers; a number with a point or an exponent is one too many, and the line is refused.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from firth.errors import FormatError
 from firth.files import atomic_write
-from firth.vectors.formats.rows import Rows
+from firth.vectors.formats.rows import RowCollector
 from firth.vectors.store import Vectors
 from firth.words import encode
 
@@ -30,7 +30,7 @@ _ROWS = 1024  # written at once
 Numbers = Sequence[float] | NDArray[np.float32]
 
 
-def read_lines(blocks: Iterable[list[bytes]], rows: Rows, *, number: int) -> Vectors:
+def read_lines(blocks: Iterable[list[bytes]], rows: RowCollector, *, number: int) -> Vectors:
     """The vectors of lines, of which the first has this number in the file; empty lines are passed over.
 
     Raises `FormatError` with the number of a line that is not a word and as many numbers as expected.
@@ -117,7 +117,7 @@ def _survives(word: bytes, line: bytes, dim: int) -> bool:
     return b"\n" not in word and parsed is not None and parsed[0] == word
 
 
-def _damage(rows: Rows, number: int, line: bytes) -> str:
+def _damage(rows: RowCollector, number: int, line: bytes) -> str:
     return (
         f"{rows.path}:{number}: is not a word and {rows.dim} numbers: it begins with {line[:40]!r} and has "
         f"{len(line.split())} fields; the file is damaged or cut short: write or download it again"

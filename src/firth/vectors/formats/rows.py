@@ -32,7 +32,7 @@ def read_header(file: BinaryIO, path: Path) -> tuple[int, int]:
     return int(header[1]), int(header[2])
 
 
-class Rows:
+class RowCollector:
     """Words and vectors in the order of a file; a word that comes again is left out, and told of at the end.
 
     `promised` is how many rows the file says it has, if it does; `limit` how many are wanted, if not all.

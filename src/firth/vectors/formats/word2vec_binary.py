@@ -12,7 +12,7 @@ import numpy as np
 
 from firth.errors import FormatError
 from firth.files import atomic_write, open_binary
-from firth.vectors.formats.rows import Rows, read_header
+from firth.vectors.formats.rows import RowCollector, read_header
 from firth.vectors.store import Vectors
 from firth.words import encode
 
@@ -24,7 +24,7 @@ def read(path: Path, limit: int | None) -> Vectors:
     """Read the file, or its first `limit` rows."""
     with open_binary(path) as file:
         promised, dim = read_header(file, path)
-        rows = Rows(path, dim, promised=promised, limit=limit)
+        rows = RowCollector(path, dim, promised=promised, limit=limit)
         data = b""
         while rows.room != 0 and (piece := file.read(_BLOCK)):
             data += piece

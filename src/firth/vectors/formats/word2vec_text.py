@@ -6,7 +6,7 @@ from pathlib import Path
 
 from firth.files import open_binary
 from firth.vectors.formats.lines import BLOCK, read_lines, write_lines
-from firth.vectors.formats.rows import Rows, read_header
+from firth.vectors.formats.rows import RowCollector, read_header
 from firth.vectors.store import Vectors
 
 
@@ -15,7 +15,7 @@ def read(path: Path, limit: int | None) -> Vectors:
     with open_binary(path) as file:
         promised, dim = read_header(file, path)
         blocks = iter(lambda: file.readlines(BLOCK), [])
-        return read_lines(blocks, Rows(path, dim, promised=promised, limit=limit), number=2)
+        return read_lines(blocks, RowCollector(path, dim, promised=promised, limit=limit), number=2)
 
 
 def write(vectors: Vectors, path: Path) -> None:
