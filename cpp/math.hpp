@@ -43,7 +43,7 @@ inline Vector<Real> logistic(Vector<Real> x) {
 }
 
 // The logarithm of a product of many probabilities: mantissas are multiplied, exponents added, and the one
-// logarithm a lane is taken when the value is asked for.
+// logarithm a lane is taken when the value is asked for. A factor that is no number makes it none.
 template <class Real>
 class LogProduct;
 
@@ -52,19 +52,20 @@ class LogProduct<float> {
   public:
     void multiply(Vector<float> p) {
         const Integers bits = (Integers)(mantissa_ * p);
+        lost_ |= p != p;  // or its bits would be taken for a number's
         exponent_ += (bits >> 23) - 127;
         mantissa_ = (Vector<float>)((bits & 0x007fffff) | 0x3f800000);
     }
     double logarithm() const {
         double sum = 0;
         for (int i = 0; i < lanes<float>; ++i)
-            sum += ::log(double(mantissa_[i])) + double(exponent_[i]) * 0.6931471805599453;
+            sum += lost_[i] ? NAN : ::log(double(mantissa_[i])) + double(exponent_[i]) * 0.6931471805599453;
         return sum;
     }
 
   private:
     Vector<float> mantissa_ = Vector<float>{} + 1;
-    Integers exponent_ = {};
+    Integers exponent_ = {}, lost_ = {};
 };
 
 template <>

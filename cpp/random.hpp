@@ -33,17 +33,19 @@ class Random {
 };
 
 // The order in which the blocks of an epoch are learnt: each once, in long strides through the whole text, so that
-// whatever the text's own order may be (by subject, by date), every phase of the learning rate sees all of it.
+// whatever the text's own order may be (by subject, by date), every phase of the learning rate sees all of it. What
+// is left behind the whole blocks comes last: the tokens passed before a block are then known from its turn.
 struct Order {
-    uint64_t blocks, stride, start;
+    uint64_t blocks, whole, stride, start;
 
-    Order(uint64_t tokens, const Epoch& epoch) : blocks((tokens + block_tokens - 1) / block_tokens) {
-        stride = uint64_t(double(blocks) * 0.6180339887498949) + 1;
-        while (common_divisor(stride, blocks) > 1) ++stride;
-        start = blocks ? stream_key(epoch.seed, epoch.number, 0) % blocks : 0;
+    Order(uint64_t tokens, const Epoch& epoch)
+        : blocks((tokens + block_tokens - 1) / block_tokens), whole(tokens / block_tokens) {
+        stride = uint64_t(double(whole) * 0.6180339887498949) + 1;
+        while (common_divisor(stride, whole) > 1) ++stride;
+        start = whole ? stream_key(epoch.seed, epoch.number, 0) % whole : 0;
     }
 
-    uint64_t block(uint64_t turn) const { return (turn * stride + start) % blocks; }
+    uint64_t block(uint64_t turn) const { return turn < whole ? (turn * stride + start) % whole : turn; }
 
   private:
     static uint64_t common_divisor(uint64_t a, uint64_t b) { return b ? common_divisor(b, a % b) : a; }
@@ -55,7 +57,8 @@ inline uint32_t draw(const Noise& noise, Random& random) {
     const uint64_t r = random.next();
     const uint32_t slot = uint32_t((r >> 32) * noise.size >> 32);
     const AliasSlot& entry = noise.slots[slot];
-    return uint32_t(r) < entry.threshold ? slot : entry.alias;
+    const uint32_t keep = -uint32_t(uint32_t(r) < entry.threshold);  // all ones or none: no branch to mispredict
+    return (slot & keep) | (entry.alias & ~keep);
 }
 
 }  // namespace FIRTH_ISA

@@ -61,9 +61,10 @@ struct Counters {  // one cache line a thread, read by others while it grows
     uint64_t unused[5];
 };
 
-// The epoch's text is cut into blocks of this many tokens. Windows reach over the cuts, and all random
-// numbers derive from the block and the position, so that it does not matter which thread learns which block.
-constexpr uint64_t block_tokens = 10'000;
+// The epoch's text is cut into blocks of this many tokens: what one thread learns before it bumps its counters and
+// takes another. Windows reach over the cuts, and all random numbers derive from the block and the position, so
+// that it does not matter which thread learns which block.
+constexpr uint64_t block_tokens = 2'000;
 
 struct Epoch {
     uint64_t seed, number;

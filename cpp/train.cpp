@@ -14,7 +14,9 @@
 namespace firth {
 namespace FIRTH_ISA {
 
-constexpr uint64_t stretch_tokens = 1'000;  // the learning rate and the counters move at least this often
+// Hidden rows are learnt so many at a time. More share the loading and storing of output rows; but none of them
+// sees what the others teach these rows, and with all ten of a window at once analogies lose half a point.
+constexpr int together = 3;
 
 template <class T>
 T* allocate(uint64_t count) {
@@ -45,12 +47,12 @@ class Learner {
             each.outputs = {allocate<uint32_t>(outputs), allocate<Real*>(outputs),
                             allocate<Real>(outputs + lanes<Real>), allocate<Real>(outputs), 0};
         }
-        words_ = allocate<uint32_t>(stretch_tokens + inputs);
+        words_ = allocate<uint32_t>(block_tokens + inputs);
         hidden_ = allocate<Real*>(inputs);
         combined_ = allocate<Real>(task.weights.stride);
         errors_ = allocate<Real>(inputs * task.weights.stride);
-        scores_ = allocate<Real>(inputs * outputs + lanes<Real>);
-        signs_ = allocate<Real>(inputs * outputs + lanes<Real>);
+        scores_ = allocate<Real>(together * outputs + lanes<Real>);
+        signs_ = allocate<Real>(together * outputs + lanes<Real>);
     }
 
     ~Learner() {
@@ -90,8 +92,7 @@ class Learner {
         while (begin < end && !stopped()) {
             while (text.offsets[sentence + 1] <= begin) ++sentence;
             const uint64_t sentence_end = text.offsets[sentence + 1];
-            uint64_t to = sentence_end < end ? sentence_end : end;
-            if (to - begin > stretch_tokens) to = begin + stretch_tokens;
+            const uint64_t to = sentence_end < end ? sentence_end : end;
             Stretch stretch{words_, 0, 0, 0};
             gather(text, survival, int(task_.context.window), text.offsets[sentence], begin, to, sentence_end,
                    stretch);
@@ -101,7 +102,6 @@ class Learner {
             passed += to - begin;
             counted_ += to - begin;
             begin = to;
-            if (counted_ >= stretch_tokens) publish();
         }
         learn_pending();
         publish();
@@ -142,17 +142,22 @@ class Learner {
     }
 
     void learn(const Prediction& prediction, const Outputs<Real>& outputs) {
-        const uint32_t stride = task_.weights.stride;
-        const int width = int(stride) / lanes<Real>, hidden = prediction.hidden, m = outputs.count;
         combine(prediction);
+        for (int c = 0; c < prediction.hidden; c += together) {
+            const int left = prediction.hidden - c;
+            learn(hidden_ + c, left < together ? left : together, outputs, errors_ + c * task_.weights.stride);
+        }
+        if (outputs.count > 0) adjoint(prediction);
+        predictions_ += uint64_t(prediction.hidden);
+    }
+
+    void learn(const Real* const* h, int hidden, const Outputs<Real>& outputs, Real* errors) {
+        const int width = int(task_.weights.stride) / lanes<Real>, m = outputs.count;
         for (int c = 0; c < hidden; ++c)
-            for_tiles(m, [&]<int T>(int k) { dots<T>(hidden_[c], outputs.rows + k, width, scores_ + c * m + k); });
+            for_tiles(m, [&]<int T>(int k) { dots<T>(h[c], outputs.rows + k, width, scores_ + c * m + k); });
         link(hidden, outputs);
-        for_tiles(m, [&]<int T>(int k) {
-            step<T>(hidden_, hidden, outputs.rows + k, scores_ + k, m, errors_, width, k == 0);
-        });
-        if (m > 0) adjoint(prediction);
-        predictions_ += uint64_t(hidden);
+        for_tiles(
+            m, [&]<int T>(int k) { step<T>(h, hidden, outputs.rows + k, scores_ + k, m, errors, width, k == 0); });
     }
 
     // Scores become steps, in place.

@@ -4,10 +4,8 @@ import json
 import lzma
 import subprocess
 import sys
-import time
 import unicodedata
 import warnings
-from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -17,26 +15,15 @@ from hypothesis import strategies as st
 
 from firth.errors import FirthWarning, MissingExtraError, SettingsError
 from firth.evaluate import EvaluationError, analogies, word_pairs
-from firth.words import Words
+from firth.vectors import Vectors
 
 METHODS = ["3cosadd", "3cosmul"]
 
 
-@dataclass(frozen=True)
-class Stored:
-    words: Words
-    matrix: np.ndarray
-    norms: np.ndarray
-
-    @classmethod
-    def of(cls, words, matrix):
-        matrix = np.asarray(matrix, dtype=np.float32)
-        return cls(Words(words), matrix, np.linalg.norm(matrix, axis=1))
-
-    def gensim(self):
-        keyed = KeyedVectors(self.matrix.shape[1])
-        keyed.add_vectors(list(self.words), self.matrix)
-        return keyed
+def gensim(vectors):
+    keyed = KeyedVectors(vectors.dim)
+    keyed.add_vectors(list(vectors), vectors.matrix)
+    return keyed
 
 
 def write(folder, *rows, name="set.txt"):
@@ -50,7 +37,7 @@ def counts(result):
 
 
 def gensim_counts(vectors, path, **settings):
-    _, sections = vectors.gensim().evaluate_word_analogies(str(path), **settings)
+    _, sections = gensim(vectors).evaluate_word_analogies(str(path), **settings)
     return [
         (section["section"], len(section["correct"]), len(section["correct"]) + len(section["incorrect"]))
         for section in sections[:-1]
@@ -84,7 +71,7 @@ def related(pairs, *, noise, spellings, rng):
                 vectors[spelling] = centre + noise * rng.standard_normal(12)
     vectors |= {f"filler{i}": 2 * rng.standard_normal(12) for i in range(60)}
     words = list(rng.permutation(list(vectors)))
-    return Stored.of(words, [vectors[word] for word in words])
+    return Vectors(words, [vectors[word] for word in words])
 
 
 @pytest.mark.parametrize("pairs", [LATIN, CHINESE], ids=["latin", "chinese"])
@@ -104,7 +91,7 @@ def test_analogy_counts_equal_gensim(tmp_path, pairs, noise, first, case_insensi
 
 def trained(sentences):
     model = Word2Vec(sentences, vector_size=30, sg=1, epochs=3, min_count=3, alpha=0.05, workers=1, seed=1)
-    return Stored.of(model.wv.index_to_key, model.wv.vectors)
+    return Vectors(model.wv.index_to_key, model.wv.vectors)
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +128,7 @@ def test_analogy_counts_equal_gensim_on_trained_vectors(tmp_path, request, data,
 def test_word_pairs_equal_gensim(request, data, language, name, first):
     vectors, path = request.getfixturevalue(language), data / "eval" / name
     result = word_pairs(vectors, path, first=first)
-    pearson, spearman, unknown = vectors.gensim().evaluate_word_pairs(str(path), restrict_vocab=first)
+    pearson, spearman, unknown = gensim(vectors).evaluate_word_pairs(str(path), restrict_vocab=first)
     assert (result.pearson, result.spearman) == pytest.approx((pearson[0], spearman[0]), abs=1e-5)
     assert (result.pearson_p, result.spearman_p) == pytest.approx((pearson[1], spearman[1]), rel=1e-3)
     assert 100 * (1 - result.coverage) == pytest.approx(unknown)
@@ -165,7 +152,7 @@ def scores_by_definition(matrix, a, b, c, method):
 
 @pytest.mark.parametrize("method", METHODS)
 @settings(max_examples=25, deadline=None, derandomize=True)
-@given(seed=st.integers(0, 2**32 - 1), size=st.sampled_from([6, 300, 2500]), dim=st.integers(5, 20))
+@given(seed=st.integers(0, 2**32 - 1), size=st.sampled_from([6, 300, 5000]), dim=st.integers(5, 20))
 def test_answers_are_the_best_by_definition(tmp_path_factory, method, seed, size, dim):
     rng = np.random.default_rng(seed)
     matrix = rng.standard_normal((size, dim)).astype(np.float32)
@@ -177,18 +164,18 @@ def test_answers_are_the_best_by_definition(tmp_path_factory, method, seed, size
             best.append("w{} w{} w{} w{}".format(*question, winner))
             second.append("w{} w{} w{} w{}".format(*question, runner_up))
     path = write(tmp_path_factory.mktemp("questions"), ": best", *best, ": second", *second)
-    result = analogies(Stored.of([f"w{i}" for i in range(size)], matrix), path, method=method)
+    result = analogies(Vectors([f"w{i}" for i in range(size)], matrix), path, method=method)
     assert counts(result) == [("best", len(best), len(best)), ("second", 0, len(best))]
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_of_equal_answers_the_most_frequent_wins(tmp_path, method):
-    size = 3000
+    size = 9000
     matrix = np.tile(np.float32([0, 0, 0, -1]), (size, 1))
     matrix[:3] = np.eye(4)[:3]  # a, b, c
-    matrix[[1100, 1101, 2900]] = [0, 1, 1, 0]
-    vectors = Stored.of([f"w{i}" for i in range(size)], matrix)
-    path = write(tmp_path, ": ties", "w0 w1 w2 w1100", "w0 w1 w2 w1101", "w0 w1 w2 w2900")
+    matrix[[1100, 1101, 8900]] = [0, 1, 1, 0]  # the last in another block
+    vectors = Vectors([f"w{i}" for i in range(size)], matrix)
+    path = write(tmp_path, ": ties", "w0 w1 w2 w1100", "w0 w1 w2 w1101", "w0 w1 w2 w8900")
     assert analogies(vectors, path, method=method).total.correct == 1
     path = write(tmp_path, ": ties", "w0 w1 w2 w1100")
     assert analogies(vectors, path, method=method).total.correct == 1
@@ -197,7 +184,7 @@ def test_of_equal_answers_the_most_frequent_wins(tmp_path, method):
 @pytest.mark.parametrize("method", METHODS)
 def test_rows_without_direction_neither_win_nor_count_as_known(tmp_path, method):
     matrix = [[1, 0, 0], [0, 1, 0], [0, 0, 1], [0, 0, 0], [np.nan, 1, 1], [np.inf, 1, 1], [1, -1, -1]]
-    vectors = Stored.of(["a", "b", "c", "zero", "nan", "inf", "far"], matrix)
+    vectors = Vectors(["a", "b", "c", "zero", "nan", "inf", "far"], matrix)
     path = write(tmp_path, ": s", "a b c far", "a b c zero", "zero b c far", "a nan c far", "a b inf far")
     result = analogies(vectors, path, method=method)
     assert (result.total.correct, result.total.answered) == (1, 1)
@@ -206,23 +193,15 @@ def test_rows_without_direction_neither_win_nor_count_as_known(tmp_path, method)
 
 @pytest.mark.parametrize("method", METHODS)
 def test_words_of_the_question_are_no_answers(tmp_path, method):
-    vectors = Stored.of(["a", "b", "c"], np.eye(3))
+    vectors = Vectors(["a", "b", "c"], np.eye(3))
     path = write(tmp_path, ": s", "a b c a", "a b c b", "a b c c", "a a a a")
     assert analogies(vectors, path, method=method).total.correct == 0
 
 
 def test_a_word_is_looked_up_and_right_in_any_spelling(tmp_path):
-    words = [
-        "a",
-        "b",
-        "c",
-        "B",
-        "C",
-        "d",
-        "D",
-    ]  # B and C, spellings of b and c, are near the query; D is next
+    words = ["a", "b", "c", "B", "C", "d", "D"]  # B and C, spellings of b and c, are near the query; D is next
     matrix = [[1, 0, 0], [0, 1, 0], [0, 0, 1], [0, 1, 0.9], [0, 0.9, 1], [1, 0.3, 1], [0, 1, 0.8]]
-    vectors = Stored.of(words, matrix)
+    vectors = Vectors(words, matrix)
     folded = analogies(vectors, write(tmp_path, ": s", "A B c d")).total
     exact = analogies(vectors, write(tmp_path, ": s", "a b c B", "a b c D"), case_insensitive=False).total
     assert (folded.correct, folded.answered) == (1, 1)
@@ -240,7 +219,7 @@ def grid():
     """Eight words whose analogies all hold: p1 … p4 and q1 … q4, apart by one offset."""
     rng = np.random.default_rng(1)
     base, offset = rng.standard_normal((4, 20)), 0.5 * rng.standard_normal(20)
-    return Stored.of(["p1", "p2", "p3", "p4", "q1", "q2", "q3", "q4"], np.concatenate([base, base + offset]))
+    return Vectors(["p1", "p2", "p3", "p4", "q1", "q2", "q3", "q4"], np.concatenate([base, base + offset]))
 
 
 def test_unknown_words_and_sums(tmp_path, grid):
@@ -328,7 +307,7 @@ def test_analogies_that_cannot_be_read_or_answered(tmp_path, grid, content, mess
 
 def test_settings_are_checked(tmp_path, grid):
     path = write(tmp_path, ": s", "p1 q1 p2 q2")
-    with pytest.raises(SettingsError, match="method='cosine' is unknown; use one of 3cosadd, 3cosmul"):
+    with pytest.raises(SettingsError, match="method='cosine' is unknown; choose 3cosadd or 3cosmul"):
         analogies(grid, path, method="cosine")
     with pytest.raises(SettingsError, match="first=0 must be at least 1"):
         analogies(grid, path, first=0)
@@ -344,7 +323,7 @@ def test_pairs_are_read_between_tabs_commas_and_spaces(tmp_path, grid, separator
 
 
 def test_words_with_spaces_in_pairs_between_tabs(tmp_path):
-    vectors = Stored.of(["New York", "city", "cat"], [[1, 0.1], [1, 0.2], [0, 1]])
+    vectors = Vectors(["New York", "city", "cat"], [[1, 0.1], [1, 0.2], [0, 1]])
     path = write(tmp_path, "New York\tcity\t9", "New York\tcat\t1", "city\tcat\t2")
     assert word_pairs(vectors, path).spearman == pytest.approx(1.0)
 
@@ -393,17 +372,3 @@ def test_pairs_without_scipy_name_the_extra(tmp_path, grid, monkeypatch):
 def test_importing_loads_no_scipy():
     code = "import sys, firth.evaluate; sys.exit('scipy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
-
-
-# --- speed
-
-
-@pytest.mark.parametrize("method", METHODS)
-def test_twenty_thousand_questions_over_ninety_thousand_words_take_seconds(tmp_path, method):
-    rng = np.random.default_rng(0)
-    vectors = Stored.of([f"w{i}" for i in range(90_000)], rng.standard_normal((90_000, 100), dtype=np.float32))
-    questions = rng.choice(rng.choice(90_000, 900), (19_544, 4))
-    path = write(tmp_path, ": all", *("w{} w{} w{} w{}".format(*question) for question in questions))
-    begin = time.perf_counter()
-    assert analogies(vectors, path, first=None, method=method).total.answered == 19_544
-    assert time.perf_counter() - begin < 10

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firth.errors import SettingsError, UnknownWordError
-from firth.vectors import Vectors, search
+from firth.vectors import Vectors, analogies, search
 from firth.words import PackedWords
 
 deterministic = settings(deadline=None, derandomize=True)
@@ -183,19 +183,39 @@ def test_equals_come_in_the_order_of_frequency(axes, axis, topn, block):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(search, "BLOCK", block)
         found = vectors.most_similar(np.eye(3)[axis], topn=topn)
-    expected = sorted(enumerate(np.sign(matrix[:, axis])), key=lambda item: (-item[1], item[0]))
-    assert found == [(str(place), score) for place, score in expected[:topn]]
+    expected = [(str(place), np.sign(matrix[place, axis])) for place in np.flatnonzero(matrix.any(axis=1))]
+    assert found == sorted(expected, key=lambda item: (-item[1], int(item[0])))[:topn]
+
+
+METHODS = ["3cosadd", "3cosmul"]
 
 
 def test_rows_of_zeros_are_similar_to_nothing():
     vectors = Vectors(["zero", "a", "b", "nought"], [[0, 0], [1, 0], [-1, 0], [0, 0]])
-    assert vectors.most_similar("a") == [("zero", 0), ("nought", 0), ("b", -1)]
-    assert vectors.most_similar("zero") == [("a", 0), ("b", 0), ("nought", 0)]
-    assert vectors.most_similar("a", "a") == [("zero", 0), ("b", 0), ("nought", 0)]
-    assert vectors.similarity("zero", "nought") == 0
-    assert vectors.analogy("zero", "a", "b")[0] == ("nought", 0)
-    assert np.isfinite(vectors.analogy("zero", "a", "b", method="3cosmul")[0].similarity)
-    assert vectors.rank("a", "nought") == 2
+    assert vectors.most_similar("a") == [("b", -1)]
+    assert vectors.most_similar("zero") == [("a", 0), ("b", 0)]
+    assert vectors.most_similar("a", "a") == [("b", 0)]
+    assert vectors.similarity("zero", "nought") == vectors.similarity("zero", "a") == 0
+    for method in METHODS:
+        assert vectors.analogy("zero", "a", "b", method=method) == []
+        assert [word for word, _ in vectors.analogy("zero", "a", "a", method=method)] == ["b"]
+    with pytest.raises(SettingsError, match="'nought' has no direction"):
+        vectors.rank("a", "nought")
+
+
+def test_rows_that_are_not_finite_answer_nothing_and_cannot_be_asked():
+    matrix = np.eye(6, dtype=np.float32) + 1
+    matrix[1, 1], matrix[3, 2], matrix[4] = np.nan, np.inf, 3e38
+    vectors = Vectors(["a", "nan", "b", "inf", "long", "c"], matrix)
+    assert_like(sorted(vectors.most_similar("a")), [("b", 8 / 9), ("c", 8 / 9)])
+    assert vectors.rank("a", "c") == 2
+    for method in METHODS:
+        assert [word for word, _ in vectors.analogy("a", "b", "b", method=method)] == ["c"]
+    for word in ("nan", "inf", "long"):
+        with pytest.raises(SettingsError, match=f"'{word}' has no finite length.*learning rate"):
+            vectors.most_similar(word)
+        with pytest.raises(SettingsError, match=f"'{word}' has no direction"):
+            vectors.rank("a", word)
 
 
 def test_the_shortest_and_longest_float32_vectors():
@@ -228,7 +248,7 @@ def test_memory_does_not_grow_with_questions_times_rows():
         (lambda v: v.most_similar([("w1", np.nan)]), "weight nan"),
         (lambda v: v.most_similar("w1", topn=0), "topn=0"),
         (lambda v: v.most_similar("w1", first=0), "first=0"),
-        (lambda v: v.restrict(0), "n=0"),
+        (lambda v: v.restrict(0), "first=0"),
         (lambda v: v.analogy("w1", "w2", "w3", method="cos"), "method='cos'"),
         (lambda v: v.analogy_batch([("w1", "w2")]), "three words"),
         (lambda v: v.rank("w1", "w1"), "not its own neighbour"),
@@ -272,7 +292,7 @@ def test_an_analogy_asks_what_is_to_the_third_as_the_second_to_the_first():
         ["man", "woman", "king", "queen", "noise"],
         [[1, 0, 0.1], [-1, 0, 0.1], [1, 1, 0], [-1, 1, 0], [0, -1, 0.1]],
     )
-    for method in ("3cosadd", "3cosmul"):
+    for method in METHODS:
         assert vectors.analogy("man", "king", "woman", method=method)[0].word == "queen"
 
 
@@ -292,7 +312,24 @@ def test_3cosmul_is_the_papers_equation(vectors, matrix, small_blocks, first):
     assert_like(vectors.analogy("w1", "w2", "w60", method="3cosmul", first=first), expected, 1e-5)
 
 
-@pytest.mark.parametrize("method", ["3cosadd", "3cosmul"])
+@pytest.mark.filterwarnings("ignore:Call to deprecated")
+def test_3cosmul_is_gensims(vectors, gensim, small_blocks, monkeypatch):
+    monkeypatch.setattr(analogies, "EPSILON", 1e-6)  # gensim's, where the paper has 0.001
+    for a, b, c in np.random.default_rng(3).choice(NAMES, (20, 3)):
+        found = vectors.analogy(a, b, c, method="3cosmul")
+        assert_like(found, gensim.most_similar_cosmul([b, c], [a]), 1e-5)
+
+
+def test_spellings_of_the_questions_words_are_left_out(vectors, small_blocks):
+    question = ("w1", "w2", "w3")
+    plain = vectors.analogy_batch([question, ("w4", "w5", "w2")], topn=V)
+    other = plain[0][0].word
+    found = vectors.analogy_batch([question, ("w4", "w5", "w6")], topn=V, spellings={"w2": [other, "w9"]})
+    assert found[0] == [neighbour for neighbour in plain[0] if neighbour.word not in (other, "w9")]
+    assert {other, "w9"} <= {word for word, _ in found[1]}  # which has no word of another spelling
+
+
+@pytest.mark.parametrize("method", METHODS)
 def test_many_analogies_are_answered_as_each_alone(vectors, small_blocks, method):
     rng = np.random.default_rng(1)
     questions = [tuple(rng.choice(NAMES[:30], 3, replace=False)) for _ in range(40)]

@@ -9,14 +9,11 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from firth.errors import SettingsError
+from firth.settings import whole
 
+_MOST = 1000  # words on each side
 _WINDOW = {"help": "words on each side of the centre"}
 _SHRINK = {"help": "draw the window anew from 1 to WINDOW at each position, so that near words count more"}
-
-
-def _check_window(window: int) -> None:
-    if not 1 <= window <= 1000:
-        raise SettingsError(f"window={window} must be from 1 to 1000 words on each side")
 
 
 @dataclass(frozen=True)
@@ -32,7 +29,7 @@ class SkipGram:
     name: ClassVar[str] = "skipgram"
 
     def __post_init__(self) -> None:
-        _check_window(self.window)
+        object.__setattr__(self, "window", whole("window", self.window, 1, _MOST))
 
 
 @dataclass(frozen=True)
@@ -55,7 +52,7 @@ class CBOW:
     name: ClassVar[str] = "cbow"
 
     def __post_init__(self) -> None:
-        _check_window(self.window)
+        object.__setattr__(self, "window", whole("window", self.window, 1, _MOST))
         if self.combine not in ("mean", "sum"):
             raise SettingsError(f"combine={self.combine!r} must be 'mean' or 'sum'")
         if self.gradient not in ("exact", "word2vec"):

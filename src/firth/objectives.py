@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from firth._core import NoiseTable, TreeTable
 from firth.errors import SettingsError
+from firth.settings import real, whole
 from firth.vocab import Vocabulary
 
 Floats = NDArray[np.floating]
@@ -70,8 +71,8 @@ class _Sampled(_Objective):
     )
 
     def __post_init__(self) -> None:
-        if not 1 <= self.negatives <= 1000:
-            raise SettingsError(f"negatives={self.negatives} must be from 1 to 1000")
+        object.__setattr__(self, "negatives", whole("negatives", self.negatives, 1, 1000))
+        object.__setattr__(self, "exponent", real("exponent", self.exponent))
         if not -10 <= self.exponent <= 10:
             raise SettingsError(f"exponent={self.exponent} must be from -10 to 10; 0.75 is customary")
 

@@ -6,6 +6,7 @@ thread looks at the counters ten times a second, reports, and listens for Ctrl-C
 
 from __future__ import annotations
 
+import math
 import mmap
 import os
 import threading
@@ -22,9 +23,11 @@ from firth.contexts import CBOW, Context
 from firth.errors import SettingsError, TrainingError
 from firth.objectives import Objective
 from firth.progress import Status
+from firth.settings import real, whole
 from firth.vocab import Vocabulary
 
 POLL_SECONDS = 0.1
+START = 5.0  # input vectors start uniformly within ±START/dim
 ROW_BYTES = 64  # rows are padded to whole cache lines
 HUGE_PAGE = 2 << 20
 ISA_VARIABLE = "FIRTH_ISA"  # names the vector instructions to use
@@ -46,19 +49,23 @@ Report = Callable[[Status], None]
 
 @dataclass(frozen=True)
 class Schedule:
-    """Learning rate falling linearly from `start` to `end` over all words of all epochs."""
+    """Learning rate falling linearly from `start` to `end`, if that is lower, over all words of all epochs."""
 
     start: float
     end: float
     epochs: int
 
     def __post_init__(self) -> None:
-        if not (0 < self.start <= 100 and 0 <= self.end <= self.start):
+        start, end = real("learning_rate", self.start), real("min_learning_rate", self.end)
+        if not 0 < start <= 100:
             raise SettingsError(
-                f"learning_rate={self.start} must be positive and min_learning_rate={self.end} not above it"
+                f"learning_rate={start:g} must be above 0 and at most 100; 0.025 to 0.1 is customary"
             )
-        if self.epochs < 1:
-            raise SettingsError(f"epochs={self.epochs} must be at least 1")
+        if not 0 <= end < math.inf:
+            raise SettingsError(f"min_learning_rate={end:g} must be 0 or above; 1e-4 is customary")
+        object.__setattr__(self, "start", start)
+        object.__setattr__(self, "end", min(end, start))
+        object.__setattr__(self, "epochs", whole("epochs", self.epochs, 1))
 
     def at(self, epochs_done: float) -> float:
         """The rate after so many epochs and a fraction."""
@@ -93,26 +100,37 @@ class Weights:
     def start(
         cls, vocab: Vocabulary, dim: int, objective: Objective, seed: int, dtype: type = np.float32
     ) -> Weights:
-        """Input rows uniform in ±0.5/dim, output rows zero, as word2vec.c has them."""
-        if not 1 <= dim <= 100_000:
-            raise SettingsError(f"dim={dim} must be from 1 to 100,000")
+        """Input rows uniform in ±START/dim, output rows zero.
+
+        word2vec.c starts from ±0.5/dim; from ten times that the first epoch loses less time in getting away from
+        zero, which docs/quality.md measures.
+        """
         rows, start_bias = objective.output_rows(vocab), objective.start_bias(vocab)
         weights = cls(aligned(len(vocab), dim, dtype), aligned(rows, dim, dtype), None, dim)
         random = np.random.default_rng(seed)
         for begin in range(0, len(vocab), 10_000):
             block = weights.input[begin : begin + 10_000, :dim]
-            block[:] = (random.random(block.shape, dtype=np.float32) - 0.5) / dim
+            block[:] = (random.random(block.shape, dtype=np.float32) * 2 - 1) * (START / dim)
         if start_bias is not None:
             weights.bias = np.full(rows, start_bias, dtype)
         return weights
 
 
 def aligned(rows: int, columns: int, dtype: type = np.float32) -> NDArray[np.floating]:
-    """Zeros of shape (rows, columns padded to whole cache lines), on huge pages where the system gives them."""
+    """Zeros of shape (rows, columns padded to whole cache lines), on huge pages where the system gives them.
+
+    Raises `TrainingError` where memory does not hold them.
+    """
     item = np.dtype(dtype).itemsize
     stride = -(-columns * item // ROW_BYTES) * ROW_BYTES // item
     size = rows * stride * item
-    memory = mmap.mmap(-1, size + HUGE_PAGE)
+    try:
+        memory = mmap.mmap(-1, size + HUGE_PAGE)
+    except (OSError, OverflowError):
+        raise TrainingError(
+            f"{rows:,} rows of {columns:,} numbers need {size / 1e9:,.1f} GB, which this machine does not give; "
+            "lower dim, or the number of words with min_count or max_size"
+        ) from None
     if hasattr(mmap, "MADV_HUGEPAGE"):
         memory.madvise(mmap.MADV_HUGEPAGE)
     whole = np.frombuffer(memory, dtype=np.uint8)
@@ -136,17 +154,11 @@ def train(
     """Learn `weights` in place and append a row an epoch to `history`.
 
     With one thread the same seed gives the same bytes; several threads race (Hogwild, Niu et al. 2011). Raises
-    `TrainingError` where the loss is no longer a number. On KeyboardInterrupt, which is raised again, the weights
-    are whole and hold what was learnt, and the epoch begun has its row.
+    `TrainingError` where the loss is no longer a number, or there was nothing to predict. On KeyboardInterrupt,
+    which is raised again, the weights are whole and hold what was learnt, and the epoch begun has its row.
     """
-    if threads < 1:
-        raise SettingsError(f"threads={threads} must be at least 1")
-    if not 0 <= subsample < 1:
-        raise SettingsError(f"subsample={subsample} must be from 0 (off) to below 1; 1e-4 is customary")
-    if not 0 <= seed < 2**64:
-        raise SettingsError(f"seed={seed} must be from 0 to 2^64 - 1")
     task = _task(text, weights, context, objective, subsample)
-    began = time.perf_counter()
+    began, predictions = time.perf_counter(), 0
     for number in range(schedule.epochs):
         epoch = _Epoch(task, number, schedule, len(text.ids), threads, seed, began)
         try:
@@ -156,8 +168,14 @@ def train(
         if not np.isfinite(history[-1].loss) and epoch.predictions:
             raise TrainingError(
                 f"the loss is {history[-1].loss} after epoch {number + 1}: "
-                f"learning_rate={schedule.start} is too high for this text; lower it"
+                f"learning_rate={schedule.start:g} is too high for this text; lower it"
             )
+        predictions += epoch.predictions
+    if predictions == 0:
+        raise TrainingError(
+            f"nothing was learnt: of {len(text.ids):,} words no two of the vocabulary were left in one sentence; "
+            f"lower min_count, turn off subsample={subsample:g} (0), or give longer sentences"
+        )
 
 
 def _task(
@@ -248,12 +266,13 @@ class _Epoch:
             for thread in self.threads:
                 thread.start()
             for thread in self.threads:
+                thread.join(POLL_SECONDS)
                 while thread.is_alive():
-                    thread.join(POLL_SECONDS)
                     if report:
                         report(self.status())
+                    thread.join(POLL_SECONDS)
             if report:
-                report(self.status())  # the end, which may come before the first look
+                report(self.status())  # the end, however short the epoch was
         finally:
             self.stop[0] = 1
             for thread in self.threads:

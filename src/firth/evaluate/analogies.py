@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from firth.errors import SettingsError
-from firth.evaluate.candidates import Candidates, Vectors
+from firth.evaluate.lookup import Lookup
 from firth.evaluate.report import number_or_none, percent, sample, table
 from firth.evaluate.sets import EvaluationError, lines
-from firth.evaluate.solve import METHODS, Numbers, solve
+from firth.vectors import Method, Vectors
 
 SYNTACTIC = "gram"  # how the names of Google's syntactic sections begin
 
@@ -140,7 +137,7 @@ def analogies(
     path: str | Path,
     *,
     first: int | None = 30_000,
-    method: str = "3cosadd",
+    method: Method = "3cosadd",
     case_insensitive: bool = True,
 ) -> AnalogyResult:
     """Solve the analogies of a file in Google's layout: `: section` lines, then four words a line.
@@ -159,29 +156,40 @@ def analogies(
     Raises `EvaluationError` for a malformed line and for a set of which nothing can be answered, `FileError`
     for a file that cannot be opened, `SettingsError` for an unknown method or `first` below 1.
     """
-    if method not in METHODS:
-        raise SettingsError(f"method={method!r} is unknown; use one of {', '.join(METHODS)}")
     sections = _read(path)
-    candidates = Candidates.among(vectors, first=first, case_insensitive=case_insensitive)
-    questions = [question for section in sections for question in section.questions]
-    numbers, unknown = _look_up(questions, candidates)
-    known: NDArray[np.bool_] = np.all(numbers >= 0, axis=1)
-    if not known.any():
+    words = (word for section in sections for question in section.questions for word in question)
+    found = Lookup.of(words, vectors, first=first, case_insensitive=case_insensitive)
+    answerable = [
+        [question for question in section.questions if found.spellings.keys() >= set(question)]
+        for section in sections
+    ]
+    if not any(answerable):
+        asked = sum(len(section.questions) for section in sections)
         raise EvaluationError(
-            f"{path}: none of the {len(questions):,} questions has four known words "
-            f"(unknown: {', '.join(unknown[:3])}); {candidates.remedy}"
+            f"{path}: none of the {asked:,} questions has four known words "
+            f"(unknown: {', '.join(found.unknown[:3])}); {found.remedy}"
         )
-    right = np.zeros(len(questions), dtype=bool)
-    answers = solve(candidates, numbers[known, :3], METHODS[method])
-    right[known] = (answers >= 0) & (candidates.forms[answers] == numbers[known, 3])
+    right = iter(_right(list(chain.from_iterable(answerable)), found, method))
+    scores = [
+        AnalogyScore(section.name, sum(islice(right, len(part))), len(part), len(section.questions))
+        for section, part in zip(sections, answerable, strict=True)
+    ]
+    return AnalogyResult(str(path), method, found.candidates, tuple(scores), found.unknown)
 
-    scores, begin = [], 0
-    for section in sections:
-        part = slice(begin, begin := begin + len(section.questions))
-        scores.append(
-            AnalogyScore(section.name, int(right[part].sum()), int(known[part].sum()), len(section.questions))
-        )
-    return AnalogyResult(str(path), method, len(candidates), tuple(scores), unknown)
+
+def _right(questions: list[Question], found: Lookup, method: Method) -> list[bool]:
+    """Whether each question, of known words alone, is answered by its fourth word in any spelling."""
+    spellings = found.spellings
+    answers = found.vectors.analogy_batch(
+        [[spellings[word][0] for word in question[:3]] for question in questions],
+        topn=1,
+        method=method,
+        spellings={written[0]: written for written in spellings.values()},
+    )
+    return [
+        any(neighbour.word in spellings[question[3]] for neighbour in answer)
+        for question, answer in zip(questions, answers, strict=True)
+    ]
 
 
 @dataclass(frozen=True)
@@ -207,11 +215,3 @@ def _read(path: str | Path) -> list[_Section]:
     if not any(section.questions for section in sections):
         raise EvaluationError(f"{path}: holds no question; give ': section' lines, each with lines of four words")
     return sections
-
-
-def _look_up(questions: Sequence[Question], candidates: Candidates) -> tuple[Numbers, tuple[str, ...]]:
-    """The candidates' numbers of all words (int64, Q × 4, −1 for unknown), and the unknown words."""
-    words = dict.fromkeys(word for question in questions for word in question)
-    found = {word: number for word in words if (number := candidates.find(word)) is not None}
-    numbers = np.array([[found.get(word, -1) for word in question] for question in questions], dtype=np.int64)
-    return numbers, tuple(word for word in words if word not in found)

@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from firth.errors import FirthWarning, MissingExtraError
-from firth.evaluate.candidates import Candidates, Vectors
+from firth.evaluate.lookup import Lookup
 from firth.evaluate.report import percent, sample, table
 from firth.evaluate.sets import EvaluationError, lines
+from firth.vectors import Vectors
 
 FEWEST = 3  # pairs; through two points every correlation is perfect
 
@@ -91,26 +90,20 @@ def word_pairs(
     except ImportError:
         raise MissingExtraError("word similarity", "eval") from None
     pairs = _read(path)
-    candidates = Candidates.among(vectors, first=first, case_insensitive=case_insensitive)
-    left, right, people = [], [], []
-    unknown: dict[str, None] = {}
-    for one, other, score in pairs:
-        numbers = candidates.find(one), candidates.find(other)
-        unknown |= {word: None for word, number in zip((one, other), numbers, strict=True) if number is None}
-        if numbers[0] is not None and numbers[1] is not None:
-            left.append(numbers[0])
-            right.append(numbers[1])
-            people.append(score)
-    if len(people) < FEWEST:
+    words = (word for one, other, _ in pairs for word in (one, other))
+    found = Lookup.of(words, vectors, first=first, case_insensitive=case_insensitive)
+    known = [pair for pair in pairs if found.spellings.keys() >= {*pair[:2]}]
+    if len(known) < FEWEST:
         raise EvaluationError(
-            f"{path}: of {len(pairs):,} pairs only {len(people)} have two known words "
-            f"(unknown: {', '.join(list(unknown)[:3])}); {candidates.remedy}"
+            f"{path}: of {len(pairs):,} pairs only {len(known)} have two known words "
+            f"(unknown: {', '.join(found.unknown[:3])}); {found.remedy}"
         )
-    cosines = np.einsum("ij,ij->i", candidates.units(np.array(left)), candidates.units(np.array(right)))
+    people = [score for _, _, score in known]
+    cosines = [vectors.similarity(found.spellings[one][0], found.spellings[other][0]) for one, other, _ in known]
     for what, values in (("scores", people), ("cosines", cosines)):
-        if np.ptp(values) == 0:
+        if min(values) == max(values):
             raise EvaluationError(
-                f"{path}: the {what} of all {len(people):,} known pairs are {values[0]:g}: there is no "
+                f"{path}: the {what} of all {len(known):,} known pairs are {values[0]:g}: there is no "
                 "correlation without a difference; check the set and the vectors"
             )
     spearman, pearson = stats.spearmanr(people, cosines), stats.pearsonr(people, cosines)
@@ -120,9 +113,9 @@ def word_pairs(
         spearman_p=float(spearman.pvalue),
         pearson=float(pearson.statistic),
         pearson_p=float(pearson.pvalue),
-        answered=len(people),
+        answered=len(known),
         pairs=len(pairs),
-        unknown=tuple(unknown),
+        unknown=found.unknown,
     )
 
 

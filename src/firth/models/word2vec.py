@@ -14,14 +14,16 @@ from numpy.typing import NDArray
 
 from firth.contexts import CBOW, CONTEXTS, Context, SkipGram
 from firth.corpus import Corpus, Source
-from firth.errors import FirthError, FormatError, SettingsError
+from firth.errors import FirthError, FormatError, SettingsError, TrainingError
 from firth.files import read_directory, write_directory
 from firth.objectives import OBJECTIVES, NegativeSampling, Objective
 from firth.progress import Watcher, watching
+from firth.settings import real, whole
 from firth.tensors import open_tensors, write_tensors
 from firth.train import EpochRow, Schedule, Text, Weights, train
 from firth.vectors import Vectors
 from firth.vectors.formats import firth as firth_format
+from firth.vectors.search import not_finite
 from firth.vocab import Vocabulary
 
 KIND = "word2vec"
@@ -43,9 +45,12 @@ def default_learning_rate(context: Context, objective: Objective) -> float:
 class Word2Vec:
     """Vectors of words from the words around them: any context with any objective.
 
-    `learning_rate=None` takes the best rate found for the combination; it falls linearly to `min_learning_rate`
-    over all words of all epochs. `threads=None` takes every core. With one thread the same seed, text and settings
-    give the same bytes; several threads race (Hogwild), as everywhere in the field.
+    `learning_rate=None` takes the best rate found for the combination; it falls linearly to `min_learning_rate`,
+    or stays where that is not lower, over all words of all epochs. `threads=None` takes every core. With one
+    thread the same seed, text and settings give the same bytes; several threads race (Hogwild), as everywhere in
+    the field.
+
+    Raises `SettingsError` for a value that cannot work.
     """
 
     def __init__(
@@ -63,12 +68,20 @@ class Word2Vec:
         threads: int | None = None,
         seed: int = 1,
     ):
+        if not isinstance(context, Context):
+            raise SettingsError(f"context={context!r} is none; give one like firth.SkipGram(window=5)")
+        if not isinstance(objective, Objective):
+            raise SettingsError(f"objective={objective!r} is none; give one like firth.NegativeSampling(5)")
         rate = default_learning_rate(context, objective) if learning_rate is None else learning_rate
-        self.schedule = Schedule(rate, min(min_learning_rate, rate), epochs)
-        self.dim, self.context, self.objective = dim, context, objective
-        self.subsample, self.min_count, self.max_size = subsample, min_count, max_size
-        self.threads = (os.cpu_count() or 1) if threads is None else threads
-        self.seed = seed
+        self.schedule = Schedule(rate, min_learning_rate, epochs)
+        self.dim, self.context, self.objective = whole("dim", dim, 1, 100_000), context, objective
+        self.subsample = real("subsample", subsample)
+        if not 0 <= self.subsample < 1:
+            raise SettingsError(f"subsample={subsample} must be from 0 (off) to below 1; 1e-4 is customary")
+        self.min_count = whole("min_count", min_count, 1)
+        self.max_size = None if max_size is None else whole("max_size", max_size, 1)
+        self.threads = whole("threads", (os.cpu_count() or 1) if threads is None else threads, 1, 1024)
+        self.seed = whole("seed", seed, 0, 2**64 - 1)
         self.history: list[EpochRow] = []
         self._vocab: Vocabulary | None = None
         self._weights: Weights | None = None
@@ -110,8 +123,9 @@ class Word2Vec:
         part). `start` gives the words that it knows their first input vectors. `progress` shows a bar or lines
         on standard error, and `log` names a file for JSON lines.
 
-        Raises `CorpusError`, `VocabularyError`, `SettingsError` or `TrainingError`. After a KeyboardInterrupt,
-        which is passed on, the model holds what was learnt until then.
+        Raises `CorpusError`, `VocabularyError`, `SettingsError` or `TrainingError`; after the last there are no
+        vectors, but `history` tells how it came. After a KeyboardInterrupt, which is passed on, the model holds
+        what was learnt until then.
         """
         with watching(progress, log) as watcher:
             corpus = Corpus.read(
@@ -129,18 +143,22 @@ class Word2Vec:
             started = copy_rows(start, weights, vocab) if start is not None else 0
             self._announce(watcher, corpus, vocab, started)
             self._vocab, self._weights, self._vectors, self.history = vocab, weights, None, []
-            train(
-                text,
-                weights,
-                context=self.context,
-                objective=self.objective,
-                schedule=self.schedule,
-                subsample=self.subsample,
-                threads=self.threads,
-                seed=self.seed,
-                history=self.history,
-                report=watcher.training,
-            )
+            try:
+                train(
+                    text,
+                    weights,
+                    context=self.context,
+                    objective=self.objective,
+                    schedule=self.schedule,
+                    subsample=self.subsample,
+                    threads=self.threads,
+                    seed=self.seed,
+                    history=self.history,
+                    report=watcher.training,
+                )
+            except TrainingError:
+                self._vocab = self._weights = None
+                raise
         return self
 
     def _announce(self, watcher: Watcher, corpus: Corpus, vocab: Vocabulary, started: int) -> None:
@@ -184,8 +202,10 @@ class Word2Vec:
 
         h is the mean of the context vectors, or their sum for CBOW with combine="sum"; P(w | h) is the objective's
         own formula. For skip-gram, which learns from one context word at a time, the mean of several amounts to
-        the renormalised geometric mean of their predictions. Raises `UnknownWordError`.
+        the renormalised geometric mean of their predictions. Raises `UnknownWordError`, and `SettingsError` where
+        there is nothing to go by.
         """
+        whole("topn", topn, 1)
         words = [context] if isinstance(context, str) else list(context)
         if not words:
             raise SettingsError("predict needs at least one context word")
@@ -257,7 +277,10 @@ def _parts(settings: dict[str, Any], path: str | Path) -> dict[str, Any]:
 
 
 def copy_rows(start: Vectors, weights: Weights, vocab: Vocabulary) -> int:
-    """Give the words that `start` knows its vectors as first input rows; returns how many they are."""
+    """Give the words that `start` knows its vectors as first input rows; returns how many they are.
+
+    Raises `SettingsError` for vectors of another dimension, of none of these words, or that are not finite.
+    """
     if start.dim != weights.dim:
         raise SettingsError(
             f"the starting vectors have {start.dim} dimensions, the model dim={weights.dim}; make them equal"
@@ -270,5 +293,11 @@ def copy_rows(start: Vectors, weights: Weights, vocab: Vocabulary) -> int:
             "the starting vectors know none of the vocabulary's words; are they of another language or case?"
         )
     rows, positions = (list(each) for each in zip(*found, strict=True))
-    weights.input[rows, : weights.dim] = start.matrix[positions]
+    given = start.matrix[positions]
+    damaged = not_finite(given)
+    if damaged is not None:
+        raise SettingsError(
+            f"the starting vector of {vocab.words[rows[damaged]]!r} holds NaN or infinity; give finite numbers"
+        )
+    weights.input[rows, : weights.dim] = given
     return len(found)

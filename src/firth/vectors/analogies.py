@@ -1,65 +1,53 @@
-"""a : b :: c : ? for many questions at once."""
+"""a : b :: c : ? by 3CosAdd and by 3CosMul, whose logarithm is a sum of three terms as well."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Sequence
+from functools import partial
 from typing import Literal
 
 import numpy as np
 
 from firth.errors import SettingsError
 from firth.vectors import search
-from firth.vectors.search import Floats
+from firth.vectors.search import Candidates, Floats, Found, Positions
 
 Method = Literal["3cosadd", "3cosmul"]
-EPSILON = np.float32(0.001)  # Levy & Goldberg 2014, §3: keeps the division finite
+EPSILON = 1e-3  # Levy & Goldberg 2014, §3: keeps the division finite
+SMALLEST = 1e-7  # what a shifted cosine is at least, so that its logarithm is finite
 
 
 def answer(
-    candidates: search.Candidates,
-    unit: Callable[[Sequence[int]], Floats],
-    questions: Sequence[Sequence[int]],
+    candidates: Candidates,
+    unit: Floats,
+    questions: Positions,
+    excluded: Sequence[Sequence[int]],
+    *,
     method: Method,
     topn: int,
-) -> list[list[tuple[int, float]]]:
-    """For each question, three positions, the best `topn` other rows with their scores.
+) -> Found:
+    """The best `topn` candidates for each question, with their scores.
 
-    `unit` gives the rows at positions, (n, N), scaled to length 1.
+    A question (a, b, c) is a row of `questions` (Q, 3): indices into `unit` (D, N), vectors of length 1, each
+    of which rules out the positions `excluded` for it.
     """
-    if any(len(question) != 3 for question in questions):
-        raise SettingsError("an analogy question needs three words: a, b, c of a : b :: c : ?")
-    if method not in _METHODS:
-        raise SettingsError(f"method={method!r} is unknown; choose 3cosadd or 3cosmul")
-    distinct, places = np.unique(np.array(questions, dtype=np.intp), return_inverse=True)
-    terms = places.reshape(-1, 3)
-    vectors = unit(distinct.tolist())
-    found = search.combined(candidates, vectors, terms, _METHODS[method], questions, topn)
+    if method == "3cosadd":
+        found = search.combined(candidates, unit, questions, np.copy, np.copy, excluded, topn)
+        a, b, c = (unit[column] for column in questions.T)
+        lengths = search.row_norms(b - a + c).tolist()
+        return [
+            [(position, score / (length or 1.0)) for position, score in best]
+            for best, length in zip(found, lengths, strict=True)
+        ]
     if method == "3cosmul":
-        return found
-    a, b, c = (vectors[terms[:, place]] for place in range(3))
-    lengths = search.row_norms(b - a + c).tolist()
-    return [
-        [(position, score / (length or 1.0)) for position, score in best]
-        for best, length in zip(found, lengths, strict=True)
-    ]
+        divisor = partial(_log_shifted, plus=EPSILON)
+        found = search.combined(candidates, unit, questions, _log_shifted, divisor, excluded, topn)
+        return [[(position, math.exp(score)) for position, score in best] for best in found]
+    raise SettingsError(f"method={method!r} is unknown; choose 3cosadd or 3cosmul")
 
 
-def _add(a: Floats, b: Floats, c: Floats) -> Floats:
-    """cos(d, b) − cos(d, a) + cos(d, c), which is |b − a + c| · cos(d, b − a + c)."""
-    b -= a
-    b += c
-    return b
-
-
-def _multiply(a: Floats, b: Floats, c: Floats) -> Floats:
-    """s(b) · s(c) / (s(a) + ε) with s = (1 + cos)/2: Levy & Goldberg 2014, eq. 4."""
-    for cosine in (a, b, c):
-        cosine += 1
-        cosine /= 2
-    b *= c
-    a += EPSILON
-    b /= a
-    return b
-
-
-_METHODS = {"3cosadd": _add, "3cosmul": _multiply}
+def _log_shifted(cosines: Floats, plus: float = 0.0) -> Floats:
+    """log((1 + cos) / 2 + plus)."""
+    logarithms: Floats = np.log(np.maximum((1 + cosines) / 2, SMALLEST) + plus)
+    return logarithms

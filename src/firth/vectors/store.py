@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -33,8 +34,10 @@ class Vectors:
     `matrix` is float32 (V, N); other numbers are converted. `counts` are int64 (V,), where known; `norms`
     are the Euclidean lengths of the rows, float32 (V,), computed when first needed if not given. `info` is
     kept with the vectors in Firth's own format: anything that JSON can hold. All arrays are shown
-    read-only; whoever changes the matrix underneath makes new Vectors. A row of zeros has similarity 0 to
-    everything.
+    read-only; whoever changes the matrix underneath makes new Vectors.
+
+    A row of zeros has no direction: its similarity to everything is 0, and it answers no question. Neither does
+    a row whose length is not finite, and a question about such a word raises `SettingsError`.
 
     Raises `SettingsError` where the sizes do not fit, or a word stands twice.
     """
@@ -83,14 +86,14 @@ class Vectors:
         """The row of a word, read-only (N,), or the rows of several, (n, N); raises `UnknownWordError`."""
         return self.matrix[self.words.position(word) if isinstance(word, str) else self._positions(word)]
 
-    def restrict(self, n: int) -> Vectors:
-        """The first, most frequent `n` words, sharing this matrix; all of them where there are fewer."""
-        n = _positive("n", n)
-        if n >= len(self):
+    def restrict(self, first: int) -> Vectors:
+        """The `first`, most frequent words, sharing this matrix; all of them where there are fewer."""
+        first = _positive("first", first)
+        if first >= len(self):
             return self
-        counts = None if self.counts is None else self.counts[:n]
-        norms = self.norms[:n] if "norms" in self.__dict__ else None
-        return Vectors(Words(self.words[:n]), self.matrix[:n], counts=counts, norms=norms, info=self.info)
+        counts = None if self.counts is None else self.counts[:first]
+        norms = self.norms[:first] if "norms" in self.__dict__ else None
+        return Vectors(Words(self.words[:first]), self.matrix[:first], counts=counts, norms=norms, info=self.info)
 
     @classmethod
     def load(cls, path: str | Path, *, limit: int | None = None, format: str | None = None) -> Vectors:
@@ -182,17 +185,29 @@ class Vectors:
         topn: int = 10,
         method: Method = "3cosadd",
         first: int | None = None,
+        spellings: Mapping[str, Iterable[str]] | None = None,
     ) -> list[list[Neighbour]]:
-        """`analogy` for each of many (a, b, c), in one pass over the matrix."""
-        asked = [self._positions(question) for question in questions]
-        candidates = self._candidates(first)
-        return self._neighbours(analogies.answer(candidates, self._unit, asked, method, _positive("topn", topn)))
+        """`analogy` for each of many (a, b, c), in one pass over the matrix.
+
+        `spellings` gives for a word of the questions others that are left out with it.
+        """
+        asked = [tuple(question) for question in questions]
+        if any(len(question) != 3 for question in asked):
+            raise SettingsError("an analogy question needs three words: a, b, c of a : b :: c : ?")
+        words = {word: index for index, word in enumerate(dict.fromkeys(chain.from_iterable(asked)))}
+        terms = np.array([[words[word] for word in question] for question in asked], dtype=np.intp).reshape(-1, 3)
+        excluded = [self._positions([word, *(spellings or {}).get(word, ())]) for word in words]
+        unit = self._unit(self._positions(words))
+        candidates, topn = self._candidates(first), _positive("topn", topn)
+        return self._neighbours(analogies.answer(candidates, unit, terms, excluded, method=method, topn=topn))
 
     def rank(self, a: str, b: str) -> int:
         """The place of `b` among the neighbours of `a`: 1 is the nearest; raises `UnknownWordError`."""
         position, other = self._positions((a, b))
         if position == other:
             raise SettingsError(f"{a!r} is not its own neighbour; give two words")
+        if not search.have_direction(self.norms[other]):
+            raise SettingsError(f"{b!r} has no direction, so it is nobody's neighbour; give another word")
         unit = self._unit_mean([(a, 1.0)]).astype(np.float32)
         return search.rank(self._candidates(), unit, other, excluded=position)
 
@@ -229,12 +244,17 @@ class Vectors:
         unit = self._unit(self._positions(words))
         return words[int(np.argmin(unit @ unit.mean(axis=0)))]
 
-    def _positions(self, words: Sequence[str]) -> list[int]:
+    def _positions(self, words: Iterable[str]) -> list[int]:
         return [self.words.position(word) for word in words]
 
     def _unit(self, positions: Sequence[int]) -> Floats:
         """The rows at positions, (n, N), of length 1, or of 0 as before."""
         norms = self.norms[positions]
+        if not np.isfinite(norms).all():
+            word = self.words[positions[int(np.argmin(np.isfinite(norms)))]]
+            raise SettingsError(
+                f"the vector of {word!r} has no finite length; training diverged: lower the learning rate"
+            )
         return np.divide(self.matrix[positions], np.where(norms > 0, norms, 1)[:, None], dtype=np.float32)
 
     def _sum(self, terms: Sequence[tuple[Term, float]], *, normalize: bool = True) -> NDArray[np.float64]:
@@ -257,12 +277,14 @@ class Vectors:
         return total / length if length > 0 else total
 
     def _candidates(self, first: int | None = None, among: Iterable[str] | None = None) -> search.Candidates:
-        """The rows that may answer."""
+        """The rows that may answer: all that have a direction, of the `first` words, `among` these."""
         end = len(self) if first is None else min(_positive("first", first), len(self))
-        if among is None:
+        usable = search.have_direction(self.norms[:end])
+        if among is not None:
+            usable &= np.isin(np.arange(end), self._positions(among))
+        if usable.all():
             return search.Candidates(self.matrix[:end], self.norms[:end])
-        positions = np.array(sorted({self.words.position(word) for word in among}), dtype=np.intp)
-        return search.Candidates(self.matrix, self.norms, positions[positions < end])
+        return search.Candidates(self.matrix, self.norms, np.flatnonzero(usable))
 
     def _neighbours(self, found: list[list[tuple[int, float]]]) -> list[list[Neighbour]]:
         return [[Neighbour(self.words[position], score) for position, score in answer] for answer in found]

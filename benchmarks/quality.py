@@ -1,0 +1,170 @@
+"""How good are the vectors? Trains word2vec in its forms on one text, several seeds each, and scores them.
+
+    python benchmarks/quality.py wiki-en-17m.txt.xz eval/ --seeds 1 2 3 --gensim > table.md
+
+Prints a Markdown table (means over the seeds, standard deviations behind ±) and writes every run to JSON.
+`--words 12000000` takes the beginning of the text alone: settings are chosen on a part and confirmed on the whole.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import platform
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import firth
+from firth import CBOW, NCE, HierarchicalSoftmax, NegativeSampling, SampledSoftmax, SkipGram, Vectors
+from firth.evaluate import analogies, word_pairs
+from firth.files import open_binary
+
+MODELS = {
+    "skip-gram, 5 negatives": (SkipGram(), NegativeSampling(5)),
+    "CBOW, 5 negatives": (CBOW(), NegativeSampling(5)),
+    "CBOW exact, 5 negatives": (CBOW(gradient="exact"), NegativeSampling(5)),
+    "CBOW sum, 5 negatives": (CBOW(combine="sum"), NegativeSampling(5)),
+    "skip-gram, hierarchical softmax": (SkipGram(), HierarchicalSoftmax()),
+    "CBOW, hierarchical softmax": (CBOW(), HierarchicalSoftmax()),
+    "skip-gram, NCE": (SkipGram(), NCE(5)),
+    "CBOW, NCE": (CBOW(), NCE(5)),
+    "skip-gram, sampled softmax": (SkipGram(), SampledSoftmax(5)),
+    "CBOW, sampled softmax": (CBOW(), SampledSoftmax(5)),
+}
+GENSIM = {
+    "skip-gram, 5 negatives": {"sg": 1, "hs": 0, "negative": 5},
+    "CBOW, 5 negatives": {"sg": 0, "hs": 0, "negative": 5},
+    "skip-gram, hierarchical softmax": {"sg": 1, "hs": 1, "negative": 0},
+    "CBOW, hierarchical softmax": {"sg": 0, "hs": 1, "negative": 0},
+}
+PAIRS = {"WordSim-353": "EN-WS-353-ALL.txt", "SimLex-999": "EN-SIMLEX-999.txt", "MTurk-771": "EN-MTurk-771.txt"}
+Scores = dict[str, float]
+
+
+def score(vectors: Vectors, folder: Path) -> Scores:
+    result = analogies(vectors, folder / "questions-words.txt", first=30_000)
+    scores = {"analogies": 100 * result.total.accuracy}
+    for name, part in (("semantic", result.semantic), ("syntactic", result.syntactic)):
+        if part is not None:
+            scores[name] = 100 * part.accuracy
+    for name, file in PAIRS.items():
+        scores[name] = 100 * word_pairs(vectors, folder / file).spearman
+    return scores
+
+
+def run_firth(name: str, text: Path, seed: int, options: argparse.Namespace) -> tuple[Vectors, float, float]:
+    context, objective = MODELS[name]
+    given = {} if options.rate is None else {"learning_rate": options.rate}
+    model = firth.Word2Vec(
+        context=context,
+        objective=objective,
+        epochs=options.epochs,
+        threads=options.threads,
+        seed=seed,
+        **given,
+    )
+    model.fit(text, progress=False)
+    return model.vectors, sum(row.seconds for row in model.history), model.schedule.start
+
+
+def run_gensim(name: str, text: Path, seed: int, options: argparse.Namespace) -> tuple[Vectors, float, float]:
+    from gensim.models import Word2Vec
+
+    rate = firth.Word2Vec(context=MODELS[name][0], objective=MODELS[name][1]).schedule.start
+    model = Word2Vec(
+        vector_size=100,
+        window=5,
+        min_count=5,
+        sample=1e-4,
+        alpha=rate,
+        seed=seed,
+        workers=options.threads,
+        **GENSIM[name],
+    )
+    model.build_vocab(corpus_file=str(text))
+    began = time.perf_counter()
+    model.train(
+        corpus_file=str(text),
+        total_words=model.corpus_total_words,
+        total_examples=model.corpus_count,
+        epochs=options.epochs,
+    )
+    seconds = time.perf_counter() - began
+    return Vectors(model.wv.index_to_key, model.wv.vectors), seconds, rate
+
+
+def runs(text: Path, options: argparse.Namespace) -> Iterator[dict[str, object]]:
+    tools = {"firth": run_firth} | ({"gensim": run_gensim} if options.gensim else {})
+    for name, seed in itertools.product(options.models, options.seeds):
+        for tool, run in tools.items():
+            if tool == "firth" or name in GENSIM:
+                vectors, seconds, rate = run(name, text, seed, options)
+                row = {"model": name, "tool": tool, "seed": seed, "rate": rate, "seconds": seconds}
+                yield row | score(vectors, options.folder)
+
+
+def table(rows: list[dict[str, object]]) -> Iterator[str]:
+    columns = ["analogies", "semantic", "syntactic", *PAIRS, "seconds"]
+    yield "| model | tool | rate | " + " | ".join(columns) + " |"
+    yield "|---|---|---|" + "---|" * len(columns)
+    for (model, tool, rate), group in itertools.groupby(
+        sorted(rows, key=lambda row: (list(MODELS).index(str(row["model"])), row["tool"])),
+        key=lambda row: (row["model"], row["tool"], row["rate"]),
+    ):
+        found = list(group)
+        cells = []
+        for column in columns:
+            values = [float(str(row[column])) for row in found]
+            spread = f" ± {statistics.stdev(values):.1f}" if len(values) > 1 else ""
+            cells.append(f"{statistics.mean(values):.1f}{spread}")
+        yield f"| {model} | {tool} | {rate} | " + " | ".join(cells) + " |"
+
+
+def beginning(source: Path, words: int | None, folder: str) -> Path:
+    """The text as a plain file, which gensim needs, and its first words alone if so wanted."""
+    plain = Path(folder) / "text.txt"
+    left = words or float("inf")
+    with open_binary(source) as file, plain.open("wb") as out:
+        for line in file:
+            out.write(line)
+            left -= len(line.split())
+            if left <= 0:
+                break
+    return plain
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("text", type=Path)
+    parser.add_argument("folder", type=Path, help="holds questions-words.txt and the EN-*.txt word pairs")
+    parser.add_argument("--models", nargs="+", default=list(MODELS)[:5], choices=list(MODELS))
+    parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
+    parser.add_argument("--epochs", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--rate", type=float, help="instead of the default of each model")
+    parser.add_argument("--words", type=int, help="use the first so many words of the text")
+    parser.add_argument("--gensim", action="store_true", help="train gensim's beside ours, at the same rate")
+    parser.add_argument("--json", type=Path, default=Path("quality.json"))
+    options = parser.parse_args()
+    rows: list[dict[str, object]] = []
+    with tempfile.TemporaryDirectory() as folder:
+        text = beginning(options.text, options.words, folder)
+        for row in runs(text, options):
+            rows.append(row)
+            print(row, file=sys.stderr, flush=True)
+    machine = {
+        "machine": platform.machine(),
+        "processor": platform.processor(),
+        "python": platform.python_version(),
+    }
+    options.json.write_text(json.dumps({"firth": firth.__version__, **machine, "runs": rows}, indent=1))
+    print("\n".join(table(rows)))
+
+
+if __name__ == "__main__":
+    main()
