@@ -25,7 +25,7 @@ def test_every_combination_finds_the_clusters_of_a_text(context, objective):
     model = word2vec(context, objective).fit(clusters(), progress=False)
     losses = [row.loss for row in model.history]
     assert losses == sorted(losses, reverse=True)
-    assert losses[-1] < 0.9 * losses[0]
+    assert losses[-1] < 0.95 * losses[0]  # much is learnt within the first epoch already
     right = [
         cluster(near.word) == cluster(word)
         for word in model.vocab.words
