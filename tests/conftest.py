@@ -4,6 +4,10 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("firth", deadline=None)  # machines may be busy
+settings.load_profile("firth")
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -115,11 +115,13 @@ def assert_drawn_from(observed, q):
     """Chi-square, with rare values put together; those of probability 0 must not come at all."""
     observed, expected = np.asarray(observed), np.asarray(q) * np.sum(observed)
     assert observed[expected == 0].sum() == 0
-    order = np.argsort(expected)
-    bins = np.floor(np.cumsum(expected[order]) / 10).astype(int)
-    bins[bins == bins[-1]] = bins[-1] - 1 if bins[-1] else 0
-    got, wanted = (np.bincount(bins, weights=each[order]) for each in (observed, expected))
-    got, wanted = got[wanted > 0], wanted[wanted > 0]
+    got, wanted = [0.0], [0.0]
+    for each in np.argsort(expected):
+        if wanted[-1] >= 10:
+            got.append(0.0)
+            wanted.append(0.0)
+        got[-1] += observed[each]
+        wanted[-1] += expected[each]
     if len(got) > 1:
         assert stats.chisquare(got, wanted).pvalue > CHANCE
 
@@ -135,6 +137,7 @@ def test_noise_is_drawn_from_its_distribution(counts, exponent):
     assert_drawn_from(np.bincount(drawn, minlength=len(q)), q)
 
 
+@settings(derandomize=True)  # a right sampler fails one test in 10,000
 @given(
     st.lists(st.floats(0, 1) | st.sampled_from([0.0, 1e-12, 1e-3]), min_size=1, max_size=40), st.integers(0, 99)
 )
@@ -314,7 +317,7 @@ def test_the_order_of_blocks_passes_each_once():
 
 @pytest.mark.parametrize("tokens", [5_000, 9_000, 12_000, 20_000, 33_000])
 def test_the_learning_rate_falls_linearly_over_the_epoch(tokens):
-    """Each word stands in one place of the text, so that what it learnt tells the rate at that place."""
+    """In steps of a block: each word stands in one place of the text, and what it learnt tells the rate there."""
     words = tokens // 100
     loop = Loop([[i // 100 for i in range(tokens)]], words, CBOW(1, shrink=False))
     counts = loop.pairs().sum(axis=0) / 2
@@ -322,6 +325,6 @@ def test_the_learning_rate_falls_linearly_over_the_epoch(tokens):
         loop.input[:] = 0
         loop.run(rate=(RATE, RATE / 4), seed=seed)
         rates = np.sort(loop.input[:, :words].sum(axis=0) / counts / RATE)
-        np.testing.assert_allclose(rates, np.linspace(0.25, 1, words), atol=0.75 * 1_100 / min(tokens, 10_000))
+        np.testing.assert_allclose(rates, np.linspace(0.25, 1, words), atol=0.75 * 1.1 * BLOCK_TOKENS / tokens)
         assert rates[0] >= 0.25
         assert rates[-1] <= 1 + 1e-9

@@ -6,8 +6,7 @@ import threading
 
 import numpy as np
 import pytest
-from gensim.models import KeyedVectors
-from training import COMBINATIONS, CONTEXTS, OBJECTIVES, cluster, clusters, word2vec
+from training import COMBINATIONS, CONTEXTS, OBJECTIVES, cluster, clusters, parts, word2vec
 
 import firth
 from firth import _core
@@ -18,11 +17,6 @@ from firth.vocab import Vocabulary
 combinations = pytest.mark.parametrize(("context", "objective"), COMBINATIONS, ids=str)
 
 
-def bits(model: firth.Word2Vec) -> list[bytes]:
-    weights = model.weights
-    return [part.tobytes() for part in (weights.input, weights.output, weights.bias) if part is not None]
-
-
 # What is learnt
 
 
@@ -31,7 +25,7 @@ def test_every_combination_finds_the_clusters_of_a_text(context, objective):
     model = word2vec(context, objective).fit(clusters(), progress=False)
     losses = [row.loss for row in model.history]
     assert losses == sorted(losses, reverse=True)
-    assert losses[-1] < 0.9 * losses[0]
+    assert losses[-1] < 0.95 * losses[0]  # much is learnt within the first epoch already
     right = [
         cluster(near.word) == cluster(word)
         for word in model.vocab.words
@@ -141,10 +135,10 @@ def test_predict_combines_words_as_the_context_does():
 def test_one_thread_and_one_seed_give_the_same_bytes(context, objective):
     text = clusters(300)
     model = word2vec(context, objective, subsample=1e-2).fit(text, progress=False)
-    once = bits(model)
-    assert bits(word2vec(context, objective, subsample=1e-2).fit(text, progress=False)) == once
-    assert bits(model.fit(text, progress=False)) == once  # learnt from the start, not further
-    assert bits(word2vec(context, objective, subsample=1e-2, seed=2).fit(text, progress=False)) != once
+    once = parts(model)
+    assert parts(word2vec(context, objective, subsample=1e-2).fit(text, progress=False)) == once
+    assert parts(model.fit(text, progress=False)) == once  # learnt from the start, not further
+    assert parts(word2vec(context, objective, subsample=1e-2, seed=2).fit(text, progress=False)) != once
 
 
 def test_sentences_and_their_file_give_the_same_bytes(tmp_path):
@@ -154,7 +148,7 @@ def test_sentences_and_their_file_give_the_same_bytes(tmp_path):
     of_sentences = word2vec(subsample=1e-2).fit(text, progress=False)
     for _ in range(2):  # the second time from the cache
         of_file = word2vec(subsample=1e-2).fit(path, progress=False)
-        assert bits(of_file) == bits(of_sentences)
+        assert parts(of_file) == parts(of_sentences)
         assert of_file.vocab.words[:] == of_sentences.vocab.words[:]
         assert [row.loss for row in of_file.history] == [row.loss for row in of_sentences.history]
 
@@ -317,7 +311,7 @@ def test_windows_wider_than_sentences(context, objective):
         word2vec(each, objective, learning_rate=0.01).fit(clusters(200), progress=False)
         for each in (wide, longest)
     ]
-    assert bits(found[0]) == bits(found[1])
+    assert parts(found[0]) == parts(found[1])
 
 
 @combinations
@@ -342,34 +336,3 @@ def test_texts_without_anything_to_predict(text):
 def test_a_vocabulary_that_the_text_has_no_word_of():
     with pytest.raises(firth.TrainingError, match="nothing was learnt"):
         word2vec().fit(clusters(20), vocab=Vocabulary.from_counts({"x": 3, "y": 2}), progress=False)
-
-
-# Files
-
-
-@combinations
-def test_a_saved_model_comes_back_whole(tmp_path, context, objective):
-    model = word2vec(context, objective, max_size=40, seed=2**63).fit(clusters(200), progress=False)
-    model.save(tmp_path / "model.firth")
-    loaded = firth.load(tmp_path / "model.firth")
-    assert isinstance(loaded, firth.Word2Vec)
-    assert loaded.settings == model.settings
-    assert (loaded.context, loaded.objective) == (context, objective)
-    assert loaded.history == model.history
-    assert loaded.vocab.words[:] == model.vocab.words[:]
-    assert loaded.vocab.counts.tolist() == model.vocab.counts.tolist()
-    np.testing.assert_array_equal(loaded.vectors.matrix, model.vectors.matrix)
-    np.testing.assert_array_equal(loaded.weights.output, model.weights.output[:, :20])
-    for words in ("c1-5", ["c2-5", "c2-4", "c5-5"]):
-        (names, numbers), (same, close) = (zip(*each.predict(words), strict=True) for each in (model, loaded))
-        assert names == same
-        np.testing.assert_allclose(close, numbers, rtol=1e-5)
-    assert bits(loaded.fit(clusters(200), progress=False)) == bits(model)
-
-
-def test_gensim_reads_the_vectors_of_a_model_to_the_last_bit(tmp_path):
-    model = word2vec(dim=17).fit(clusters(300), progress=False)
-    model.vectors.save(tmp_path / "vectors.bin")
-    read = KeyedVectors.load_word2vec_format(tmp_path / "vectors.bin", binary=True)
-    assert read.index_to_key == model.vocab.words[:]
-    assert read.vectors.tobytes() == np.ascontiguousarray(model.vectors.matrix).tobytes()

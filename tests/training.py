@@ -37,3 +37,9 @@ def word2vec(context: Context = CONTEXTS[0], objective: Objective = OBJECTIVES[0
     """A model small enough to be fitted often, which keeps all words and gives the same bytes twice."""
     defaults = {"dim": 20, "epochs": 4, "subsample": 0, "min_count": 1, "threads": 1}
     return firth.Word2Vec(context=context, objective=objective, **{**defaults, **settings})
+
+
+def parts(model: firth.Word2Vec) -> list[bytes]:
+    """Everything that a model has learnt."""
+    weights = model.weights
+    return [part.tobytes() for part in (weights.input, weights.output, weights.bias) if part is not None]

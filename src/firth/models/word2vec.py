@@ -243,14 +243,27 @@ class Word2Vec:
                 f"{path}: holds {directory.config.get('kind')!r}, not a word2vec model; use firth.load"
             )
         vectors = Vectors.load(path)
-        output = open_tensors(directory.files[OUTPUT])
-        if vectors.counts is None or output["output"].shape[1:] != vectors.matrix.shape[1:]:
-            raise FormatError(f"{path}: its vectors and its output matrix do not belong together; save it again")
-        model = cls(**_parts(directory.config["settings"], path))
-        model.history = [EpochRow(**row) for row in directory.config["history"]]
-        model._vocab = Vocabulary(vectors.words, vectors.counts)
+        try:
+            model = cls(**_parts(directory.config["settings"]))
+            model.history = [EpochRow(**row) for row in directory.config["history"]]
+            output = open_tensors(directory.files[OUTPUT])
+        except (KeyError, TypeError, SettingsError) as error:
+            raise FormatError(
+                f"{path}: its settings are not those of a word2vec model ({error}); save it again"
+            ) from None
+        if vectors.counts is None:
+            raise FormatError(f"{path}: its vectors lack their counts; save it again")
+        vocab = Vocabulary(vectors.words, vectors.counts)
+        rows = model.objective.output_rows(vocab)
+        shapes: dict[str, tuple[int, ...]] = {"output": (rows, model.dim)}
+        if model.objective.start_bias(vocab) is not None:
+            shapes["bias"] = (rows,)
+        if vectors.dim != model.dim or {name: each.shape for name, each in output.items()} != shapes:
+            raise FormatError(
+                f"{path}: its vectors, output matrix and settings do not belong together; save it again"
+            )
+        model._vocab, model._vectors = vocab, vectors
         model._weights = Weights(vectors.matrix, output["output"], output.get("bias"), model.dim)
-        model._vectors = vectors
         return model
 
 
@@ -261,19 +274,14 @@ def _brief(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _parts(settings: dict[str, Any], path: str | Path) -> dict[str, Any]:
+def _parts(settings: dict[str, Any]) -> dict[str, Any]:
     """Settings with context and objective made anew from their names and fields."""
-    try:
-        context, objective = dict(settings["context"]), dict(settings["objective"])
-        parts = {
-            "context": CONTEXTS[context.pop("name")](**context),
-            "objective": OBJECTIVES[objective.pop("name")](**objective),
-        }
-    except (KeyError, TypeError) as error:
-        raise FormatError(
-            f"{path}: its settings are not those of a word2vec model ({error}); save it again"
-        ) from None
-    return {**settings, **parts}
+    context, objective = dict(settings["context"]), dict(settings["objective"])
+    return {
+        **settings,
+        "context": CONTEXTS[context.pop("name")](**context),
+        "objective": OBJECTIVES[objective.pop("name")](**objective),
+    }
 
 
 def copy_rows(start: Vectors, weights: Weights, vocab: Vocabulary) -> int:
