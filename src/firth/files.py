@@ -147,6 +147,23 @@ def atomic_write(path: str | Path) -> Iterator[IO[bytes]]:
         Path(name).unlink(missing_ok=True)
 
 
+def check_writable(path: str | Path, *, directory: bool = False) -> None:
+    """Raise `FileError` where this file, or `directory` of Firth's, could not be written.
+
+    For those who would otherwise find it out after hours of work.
+    """
+    target = Path(path)
+    replaces = directory and target.exists()
+    if replaces:
+        _claim(target)
+    elif target.is_dir():
+        raise FileError(f"{target}: is a folder where a file is to be written; choose another name")
+    try:
+        tempfile.TemporaryFile(dir=target if replaces else target.parent).close()
+    except OSError as error:
+        raise writing_failed(target, error) from error
+
+
 def writing_failed(target: Path, error: OSError) -> FirthError:
     """The error to raise for one that the system gave while `target` was written."""
     if isinstance(error, FirthError):

@@ -95,7 +95,7 @@ class _All:
 
 
 class _Bar:
-    """A tqdm bar a phase: bytes read, then words learnt in each epoch."""
+    """A tqdm bar a phase: bytes read, then words learnt."""
 
     def __init__(self) -> None:
         self.phase: object = None
@@ -109,13 +109,9 @@ class _Bar:
         self._move("reading", done, total, "B")
 
     def training(self, status: Status) -> None:
-        before = (status.epoch - 1) * (status.total_words // status.epochs)
-        words = status.total_words // status.epochs
-        self._move(f"epoch {status.epoch}/{status.epochs}", status.words - before, words, " words")
-        left = time.strftime("%H:%M:%S", time.gmtime(min(status.seconds_left, 360_000)))
-        self.bar.set_postfix_str(
-            f"loss {status.loss:.4f}, rate {status.learning_rate:.4f}, all done in {left}", refresh=False
-        )
+        self._move("training", status.words, status.total_words, " words")
+        self.bar.set_description(f"epoch {status.epoch}/{status.epochs}", refresh=False)
+        self.bar.set_postfix_str(f"loss {status.loss:.4f}, rate {status.learning_rate:.4f}", refresh=False)
 
     def _move(self, phase: str, done: int, total: int | None, unit: str) -> None:
         from tqdm.auto import tqdm
@@ -132,14 +128,17 @@ class _Bar:
         self.bar = self.phase = None
 
 
-class _Every:
-    """True at most once in so many seconds."""
+class _Pace:
+    """Tells when it is time to speak: once in so many seconds, and once at the end of each epoch."""
 
     def __init__(self, seconds: float):
-        self.seconds, self.last = seconds, time.monotonic()
+        self.seconds, self.last, self.told = seconds, time.monotonic(), 0
 
-    def __call__(self) -> bool:
-        if time.monotonic() - self.last < self.seconds:
+    def due(self, status: Status | None = None) -> bool:
+        ends = status is not None and status.words * status.epochs == status.epoch * status.total_words
+        if status and ends and status.epoch > self.told:
+            self.told = status.epoch
+        elif time.monotonic() - self.last < self.seconds:
             return False
         self.last = time.monotonic()
         return True
@@ -149,18 +148,18 @@ class _Lines:
     """A line every ten seconds, and one at the end of each epoch."""
 
     def __init__(self) -> None:
-        self.due = _Every(LINE_SECONDS)
+        self.pace = _Pace(LINE_SECONDS)
 
     def message(self, text: str, **details: object) -> None:
         print(text, file=sys.stderr, flush=True)
 
     def reading(self, done: int, total: int | None) -> None:
-        if self.due():
+        if self.pace.due():
             share = f" ({100 * done / total:.0f} %)" if total else ""
             self.message(f"read {done / 1e6:,.0f} MB{share}")
 
     def training(self, status: Status) -> None:
-        if self.due() or status.words * status.epochs == status.epoch * status.total_words:
+        if self.pace.due(status):
             self.message(
                 f"epoch {status.epoch}/{status.epochs}, {100 * status.words / max(status.total_words, 1):.0f} %: "
                 f"loss {status.loss:.4f}, rate {status.learning_rate:.4f}, "
@@ -172,17 +171,17 @@ class _Log:
     """JSON lines: an object with its event and time, then what is known."""
 
     def __init__(self, file: IO[str]):
-        self.file, self.due = file, _Every(LOG_SECONDS)
+        self.file, self.pace = file, _Pace(LOG_SECONDS)
 
     def message(self, text: str, **details: object) -> None:
         self._write("message", {"text": text, **details})
 
     def reading(self, done: int, total: int | None) -> None:
-        if self.due():
+        if self.pace.due():
             self._write("reading", {"bytes": done, "total_bytes": total})
 
     def training(self, status: Status) -> None:
-        if self.due() or status.words * status.epochs == status.epoch * status.total_words:
+        if self.pace.due(status):
             row = dataclasses.asdict(status)
             row |= {"words_per_second": status.words_per_second, "seconds_left": status.seconds_left}
             self._write("training", row)

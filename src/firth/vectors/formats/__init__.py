@@ -40,12 +40,7 @@ def read(path: str | Path, *, limit: int | None = None, format: str | None = Non
     _check(format)
     path = Path(path)
     try:
-        if not path.is_dir():
-            with open_binary(path) as file:
-                head = file.read(HEAD)
-            refuse_foreign(head, path)
-            format = format or recognise(head, path)
-        return FORMATS[format or "firth"].read(path, limit)
+        return FORMATS[of_content(path, format)].read(path, limit)
     except (EOFError, zlib.error, gzip.BadGzipFile, lzma.LZMAError) as error:
         raise FormatError(
             f"{path}: its compression is damaged or cut short ({error}); download or write it again"
@@ -56,7 +51,7 @@ def write(vectors: Vectors, path: str | Path, *, format: str | None = None) -> N
     """Write vectors in the format that is given or that the extension tells; see `Vectors.save`."""
     _check(format)
     path = Path(path)
-    FORMATS[format or _by_extension(path)].write(vectors, path)
+    FORMATS[format or of_extension(path)].write(vectors, path)
 
 
 def _check(format: str | None) -> None:
@@ -64,7 +59,18 @@ def _check(format: str | None) -> None:
         raise SettingsError(f"format={format!r} is unknown; choose one of {', '.join(FORMATS)}")
 
 
-def _by_extension(path: Path) -> str:
+def of_content(path: Path, given: str | None = None) -> str:
+    """The format that a file or directory turns out to have, unless one is `given`; raises `FormatError`."""
+    if path.is_dir():
+        return given or "firth"
+    with open_binary(path) as file:
+        head = file.read(HEAD)
+    refuse_foreign(head, path)
+    return given or recognise(head, path)
+
+
+def of_extension(path: Path) -> str:
+    """The format that the name of a file to be written asks for; raises `SettingsError` where it tells none."""
     plain = path.with_suffix("") if path.suffix == ".gz" else path
     for name, format in FORMATS.items():
         if plain.suffix in format.extensions and (plain is path or name != "firth"):

@@ -1,0 +1,79 @@
+"""firth info: what is this file?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+import firth
+from firth.cli.options import as_json, command_with
+from firth.cli.output import history_json, show
+from firth.evaluate.report import table
+from firth.models.word2vec import Word2Vec
+from firth.vectors.formats import of_content
+
+
+@command_with(example="firth info wiki.firth")
+@click.argument("path")
+@as_json
+def command(path: str, as_json: bool) -> None:
+    """Tell what a file of vectors holds.
+
+    PATH is a file or directory of any format that Firth reads, or a model, of which the settings and the history
+    of its training are shown too.
+    """
+    found = firth.load(path)
+    vectors = found.vectors if isinstance(found, Word2Vec) else found
+    result: dict[str, Any] = {
+        "path": path,
+        "kind": "word2vec model" if isinstance(found, Word2Vec) else "vectors",
+        "format": of_content(Path(path)),
+        "bytes": _size(Path(path)),
+        "words": len(vectors),
+        "dim": vectors.dim,
+        "first_words": vectors.words[:10],
+        "occurrences": None if vectors.counts is None else int(vectors.counts.sum()),
+    }
+    if vectors.info:
+        result["info"] = vectors.info
+    if isinstance(found, Word2Vec):
+        result["settings"] = found.settings
+        result["history"] = history_json(found)
+    show(result, _text(result), as_json)
+
+
+def _size(path: Path) -> int:
+    files = [path] if path.is_file() else path.iterdir()
+    return sum(file.stat().st_size for file in files)
+
+
+def _text(result: dict[str, Any]) -> str:
+    occurrences = result["occurrences"]
+    facts = {
+        "kind": result["kind"],
+        "format": result["format"],
+        "size": f"{result['bytes'] / 1e6:,.1f} MB",
+        "words": f"{result['words']:,}: {' '.join(result['first_words'])} …",
+        "dimensions": str(result["dim"]),
+        "counts": "not known" if occurrences is None else f"of {occurrences:,} occurrences",
+        **{key: str(value) for key, value in result.get("info", {}).items()},
+        **{key.replace("_", " "): _setting(value) for key, value in result.get("settings", {}).items()},
+    }
+    width = max(map(len, facts))
+    lines = [f"{name:{width}}  {value}" for name, value in facts.items()]
+    if history := result.get("history"):
+        lines += ["", table(list(history[0]), [[_number(each) for each in row.values()] for row in history])]
+    return "\n".join(lines)
+
+
+def _setting(value: object) -> str:
+    if isinstance(value, dict):
+        rest = ", ".join(f"{key} {each}" for key, each in value.items() if key != "name")
+        return f"{value['name']} ({rest})" if rest else value["name"]
+    return "–" if value is None else str(value)
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:,}" if isinstance(value, int) else f"{value:,.4f}"

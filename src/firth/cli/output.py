@@ -1,0 +1,56 @@
+"""What commands print: lines for people, or JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from firth.evaluate.report import number_or_none
+from firth.files import check_writable
+from firth.models.word2vec import Word2Vec
+from firth.vectors import Neighbour, Vectors
+from firth.vectors.formats import of_extension
+
+INTERRUPTED = 130  # the status: 128 + SIGINT, as shells have it
+
+
+def fail(text: str, *, prefix: str = "firth") -> None:
+    """One line on standard error, whatever the text holds."""
+    click.echo(f"{prefix}: {' '.join(text.split())}", err=True)
+
+
+def show(result: dict[str, Any], text: str, as_json: bool) -> None:
+    """Print a result as JSON in a line, or its text for people."""
+    click.echo(json.dumps(result, ensure_ascii=False) if as_json else text)
+
+
+def neighbours_text(neighbours: Sequence[Neighbour]) -> str:
+    """A line for each: the similarity first, so that words of any script stand in line."""
+    return "\n".join(f"{similarity:7.4f}  {word}" for word, similarity in neighbours)
+
+
+def neighbours_json(neighbours: Sequence[Neighbour]) -> list[dict[str, Any]]:
+    """A word and its similarity each."""
+    return [neighbour._asdict() for neighbour in neighbours]
+
+
+def check_vectors_target(path: str, format: str | None = None) -> str:
+    """The format that vectors written there will have; raises `FirthError` if they could not be written."""
+    format = format or of_extension(Path(path))
+    check_writable(path, directory=format == "firth")
+    return format
+
+
+def history_json(model: Word2Vec) -> list[dict[str, Any]]:
+    """A row an epoch; where there was nothing to predict the loss is None."""
+    return [{**asdict(row), "loss": number_or_none(row.loss)} for row in model.history]
+
+
+def described(vectors: Vectors) -> str:
+    """Number and size of vectors."""
+    return f"{len(vectors):,} words × {vectors.dim}"
