@@ -191,7 +191,7 @@ def test_ctrl_c_stops_at_once_and_keeps_what_was_learnt(tmp_path, objective, thr
     assert [row["epoch"] for row in told["history"]] == list(range(1, len(told["history"]) + 1))
     last = told["history"][-1]
     assert last["words"] < 400_000
-    assert last["loss"] > 0
+    assert last["loss"] > 0 or last["words"] == 0  # where the last epoch had hardly begun
     model = firth.load(tmp_path / "model.firth")
     assert len(model.history) == len(told["history"])
     assert abs(model.weights.output).max() > 0

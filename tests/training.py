@@ -35,7 +35,7 @@ def clusters(sentences: int = 1_500, *, seed: int = 0) -> list[list[str]]:
 
 def word2vec(context: Context = CONTEXTS[0], objective: Objective = OBJECTIVES[0], **settings) -> firth.Word2Vec:
     """A model small enough to be fitted often, which keeps all words and gives the same bytes twice."""
-    defaults = {"dim": 20, "epochs": 4, "subsample": 0, "min_count": 1, "threads": 1}
+    defaults = {"dim": 20, "epochs": 4, "learning_rate": 0.05, "subsample": 0, "min_count": 1, "threads": 1}
     return firth.Word2Vec(context=context, objective=objective, **{**defaults, **settings})
 
 
