@@ -13,8 +13,8 @@ test: .venv/firth .venv/with-test
 	$(BIN)/python -m pytest
 
 lint: .venv/firth .venv/with-test .venv/with-lint
-	$(BIN)/ruff format --check .
-	$(BIN)/ruff check .
+	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/clang-format --dry-run -Werror cpp/*.cpp cpp/*.hpp
