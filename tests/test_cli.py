@@ -21,7 +21,7 @@ from firth.cli import COMMANDS, main
 from firth.contexts import CONTEXTS
 from firth.objectives import OBJECTIVES
 
-SMALL = ["--dim", "8", "--epochs", "2", "--threads", "1", "--min-count", "1", "--quiet"]
+SMALL = ["--dim", "8", "--epochs", "2", "--threads", "1", "--min-count", "1", "--subsample", "0", "--quiet"]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(firth.__file__).parents[1])}
 
 
@@ -61,14 +61,16 @@ def text(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def model(text) -> Path:
     path = text.with_name("model.firth")
-    good("train", text, "-o", path, *SMALL, "--epochs", "20", "--subsample", "0", "--no-cache")
+    good("train", text, "-o", path, *SMALL, "--epochs", "20", "--no-cache")
     return path
 
 
 class TestTrain:
     def test_gives_what_the_library_gives(self, text, tmp_path):
         out = good("train", text, "-o", tmp_path / "v.bin", *SMALL, "--seed", "3")
-        expected = firth.Word2Vec(dim=8, epochs=2, threads=1, min_count=1, seed=3).fit(text, progress=False)
+        expected = firth.Word2Vec(dim=8, epochs=2, threads=1, min_count=1, subsample=0, seed=3).fit(
+            text, progress=False
+        )
         saved = firth.load(tmp_path / "v.bin")
         assert list(saved) == list(expected.vectors)
         assert saved.matrix.tobytes() == expected.vectors.matrix.tobytes()
@@ -81,7 +83,7 @@ class TestTrain:
 
     @pytest.mark.parametrize(("context", "objective"), list(product(CONTEXTS, OBJECTIVES)))
     def test_any_context_with_any_objective(self, text, tmp_path, context, objective):
-        flags = ["--context", context, "--objective", objective, "--subsample", "0", "--json"]
+        flags = ["--context", context, "--objective", objective, "--json"]
         result = json.loads(good("train", text, "-o", tmp_path / "m.firth", *SMALL, *flags))
         assert result["settings"]["context"]["name"] == context
         assert result["settings"]["objective"]["name"] == objective
@@ -157,7 +159,7 @@ main()
     def test_vocabulary_saved_and_used_again(self, text, tmp_path):
         saved, again = tmp_path / "saved.tsv", tmp_path / "again.tsv"
         good("train", text, "-o", tmp_path / "a.bin", *SMALL, "--max-size", "4", "--save-vocab", saved)
-        small = ["--dim", "8", "--quiet", "--vocab", saved, "--save-vocab", again]
+        small = ["--dim", "8", "--quiet", "--subsample", "0", "--vocab", saved, "--save-vocab", again]
         good("train", text, "-o", tmp_path / "b.bin", *small)
         assert saved.read_bytes() == again.read_bytes() and saved.read_text().count("\n") == 4
         assert list(firth.load(tmp_path / "b.bin")) == list(firth.load(tmp_path / "a.bin"))
@@ -223,9 +225,10 @@ class TestTheOutputIsCheckedBeforeTraining:
 class TestCtrlC:
     @pytest.mark.parametrize("name", ["v.bin", "m.firth"])
     def test_keeps_what_was_learnt(self, text, tmp_path, name):
-        flags = ["--min-count", "1", "--epochs", "1000000", "--log", str(tmp_path / "log")]
-        process = start("train", str(text), "-o", str(tmp_path / name), *flags)
-        wait_until(lambda: "training" in read(tmp_path / "log"), process)
+        (tmp_path / "long.txt").write_text(text.read_text() * 300)
+        flags = ["--min-count", "1", "--epochs", "1000", "--log", str(tmp_path / "log")]
+        process = start("train", str(tmp_path / "long.txt"), "-o", str(tmp_path / name), *flags)
+        wait_until(lambda: read(tmp_path / "log").count('"training"') > 1, process)
         began = time.monotonic()
         process.send_signal(signal.SIGINT)
         _, shown = process.communicate()

@@ -8,6 +8,9 @@ import numpy
 from numpy.typing import NDArray
 
 
+class InvalidByte(ValueError):
+    """A byte that is not UTF-8: its line and column, from 1, and its value."""
+
 class Ingest:
     """
     Counts and encodes text piece by piece; ids are provisional till the end.
@@ -71,12 +74,9 @@ class DoubleTask:
         own counters (8 numbers of 64 bits: tokens, predictions, then the loss as a double).
         """
 
-BLOCK_TOKENS: int = 10000
+BLOCK_TOKENS: int = 2000
 
 def instruction_set() -> str | None:
     """
     The vector instructions in use: avx512, avx2 or plain; None where FIRTH_ISA names one that cannot run here.
     """
-
-class InvalidByte(ValueError):
-    """A byte that is not UTF-8: its line and column, from 1, and its value."""

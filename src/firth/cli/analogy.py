@@ -6,9 +6,9 @@ from typing import Any
 
 import click
 
-from firth.cli.options import as_json, command_with, option
+from firth.cli.options import as_json, command_with, option, typed_option
 from firth.cli.output import neighbours_json, neighbours_text, show
-from firth.vectors import Vectors
+from firth.vectors import Method, Vectors
 
 
 @command_with(example="firth analogy wiki.bin man king woman")
@@ -16,7 +16,7 @@ from firth.vectors import Vectors
 @click.argument("a")
 @click.argument("b")
 @click.argument("c")
-@option("--method", type=click.Choice(["3cosadd", "3cosmul"]), default="3cosadd", help="how cosines are combined")
+@typed_option("method", Method, default="3cosadd", help="how cosines are combined")
 @option("--topn", default=10, metavar="N", help="how many words to show")
 @option("--first", type=int, metavar="N", default_text="all", help="answer with the N most frequent words only")
 @as_json

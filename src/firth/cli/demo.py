@@ -56,5 +56,5 @@ def _draw(model: Word2Vec, picture: Path) -> None:
         known,
         picture,
         title="The words of Python’s standard library",
-        subtitle=f"word2vec, learnt in {seconds:.0f} seconds from its docstrings, messages and comments",
+        subtitle=f"word2vec, learnt in {seconds:.0f} s from its docstrings, messages and comments",
     )

@@ -5,9 +5,9 @@ from __future__ import annotations
 import click
 
 from firth import evaluate
-from firth.cli.options import as_json, command_with, option
+from firth.cli.options import as_json, command_with, option, typed_option
 from firth.cli.output import show
-from firth.vectors import Vectors
+from firth.vectors import Method, Vectors
 
 
 @command_with(example="firth evaluate wiki.bin --analogies questions-words.txt --pairs EN-WS-353-ALL.txt")
@@ -21,10 +21,10 @@ from firth.vectors import Vectors
     metavar="N",
     help="analogies ask for and answer with the N most frequent words only; 0 for all",
 )
-@option("--method", type=click.Choice(["3cosadd", "3cosmul"]), default="3cosadd", help="how analogies are solved")
+@typed_option("method", Method, default="3cosadd", help="how analogies are solved")
 @as_json
 def command(
-    vectors: str, analogies: tuple[str, ...], pairs: tuple[str, ...], first: int, method: str, as_json: bool
+    vectors: str, analogies: tuple[str, ...], pairs: tuple[str, ...], first: int, method: Method, as_json: bool
 ) -> None:
     """Score vectors on analogies and word pairs.
 
