@@ -60,11 +60,13 @@ std::vector<uint32_t> sentence(uint32_t vocabulary, size_t length, Random& rando
     return words;
 }
 
-// Two and a half blocks: a sentence that reaches over a whole block, then short and empty ones.
+// Several blocks, the last not whole: a sentence that reaches over whole blocks, then short and empty ones.
 Sentences long_text(uint32_t vocabulary) {
+    constexpr size_t enough = 25'000, longest = enough / 2;
+    static_assert(longest > block_tokens);
     Random random(1);
-    Sentences text = {{}, sentence(vocabulary, 30, random), sentence(vocabulary, 12'500, random)};
-    for (size_t tokens = 12'530; tokens < 25'000; tokens += text.back().size())
+    Sentences text = {{}, sentence(vocabulary, 30, random), sentence(vocabulary, longest, random)};
+    for (size_t tokens = 30 + longest; tokens < enough; tokens += text.back().size())
         text.push_back(sentence(vocabulary, random() % 30, random));
     text.emplace_back();
     return text;
