@@ -1,6 +1,6 @@
 """How good are the vectors? Trains word2vec in its forms on one text, several seeds each, and scores them.
 
-    python benchmarks/quality.py wiki-en-17m.txt.xz eval/ --gensim "skip-gram, hierarchical softmax" > table.md
+    python benchmarks/quality.py wiki-en-17m.txt.xz eval/ > table.md
 
 Prints a Markdown table (means over the seeds, standard deviations behind ±) and writes every run to JSON.
 The rate is the default of each model, for gensim too, and seconds are of training alone. `--words 12000000` takes the

@@ -33,8 +33,8 @@ class Random {
 };
 
 // The order in which the blocks of an epoch are learnt: each once, in long strides through the whole text, so that
-// whatever the text's own order may be (by subject, by date), every phase of the learning rate sees all of it. What
-// is left behind the whole blocks comes last: the tokens passed before a block are then known from its turn.
+// whatever the text's own order may be (by subject, by date), every phase of the learning rate sees all of it.
+// What is left behind the whole blocks comes last: the tokens passed before a block are then known from its turn.
 struct Order {
     uint64_t blocks, whole, stride, start;
 
