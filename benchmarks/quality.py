@@ -1,9 +1,10 @@
 """How good are the vectors? Trains word2vec in its forms on one text, several seeds each, and scores them.
 
-    python benchmarks/quality.py wiki-en-17m.txt.xz eval/ --seeds 1 2 3 --gensim > table.md
+    python benchmarks/quality.py wiki-en-17m.txt.xz eval/ > table.md
 
 Prints a Markdown table (means over the seeds, standard deviations behind ±) and writes every run to JSON.
-`--words 12000000` takes the beginning of the text alone: settings are chosen on a part and confirmed on the whole.
+The rate is the default of each model, for gensim too, and seconds are of training alone. `--words 12000000` takes the
+beginning of the text: settings are chosen on a part and confirmed on the whole.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from firth.files import open_binary
 
 MODELS = {
     "skip-gram, 5 negatives": (SkipGram(), NegativeSampling(5)),
+    "skip-gram, 5 negatives, shrinking window": (SkipGram(shrink=True), NegativeSampling(5)),
     "CBOW, 5 negatives": (CBOW(), NegativeSampling(5)),
     "CBOW exact, 5 negatives": (CBOW(gradient="exact"), NegativeSampling(5)),
     "CBOW sum, 5 negatives": (CBOW(combine="sum"), NegativeSampling(5)),
@@ -99,13 +101,12 @@ def run_gensim(name: str, text: Path, seed: int, options: argparse.Namespace) ->
 
 
 def runs(text: Path, options: argparse.Namespace) -> Iterator[dict[str, object]]:
-    tools = {"firth": run_firth} | ({"gensim": run_gensim} if options.gensim else {})
     for name, seed in itertools.product(options.models, options.seeds):
+        tools = {"firth": run_firth} | ({"gensim": run_gensim} if name in options.gensim else {})
         for tool, run in tools.items():
-            if tool == "firth" or name in GENSIM:
-                vectors, seconds, rate = run(name, text, seed, options)
-                row = {"model": name, "tool": tool, "seed": seed, "rate": rate, "seconds": seconds}
-                yield row | score(vectors, options.folder)
+            vectors, seconds, rate = run(name, text, seed, options)
+            row = {"model": name, "tool": tool, "seed": seed, "rate": rate, "seconds": seconds}
+            yield row | score(vectors, options.folder)
 
 
 def table(rows: list[dict[str, object]]) -> Iterator[str]:
@@ -142,13 +143,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("text", type=Path)
     parser.add_argument("folder", type=Path, help="holds questions-words.txt and the EN-*.txt word pairs")
-    parser.add_argument("--models", nargs="+", default=list(MODELS)[:5], choices=list(MODELS))
+    parser.add_argument("--models", nargs="+", default=list(MODELS), choices=list(MODELS))
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rate", type=float, help="instead of the default of each model")
     parser.add_argument("--words", type=int, help="use the first so many words of the text")
-    parser.add_argument("--gensim", action="store_true", help="train gensim's beside ours, at the same rate")
+    parser.add_argument(
+        "--gensim", nargs="*", default=[], choices=list(GENSIM), help="models to train with gensim too"
+    )
     parser.add_argument("--json", type=Path, default=Path("quality.json"))
     options = parser.parse_args()
     rows: list[dict[str, object]] = []

@@ -161,7 +161,7 @@ class Learner {
     }
 
     // Scores become steps, in place.
-    void link(int hidden, const Outputs<Real>& outputs) {
+    FIRTH_HOGWILD void link(int hidden, const Outputs<Real>& outputs) {
         const int m = outputs.count;
         if constexpr (Rule::biased) {
             for (int k = 0; k < m; ++k) {
@@ -190,7 +190,7 @@ class Learner {
     Real* input(uint32_t id) const { return task_.weights.input + uint64_t(id) * task_.weights.stride; }
 
     // h_c = the mean or the sum of the rows of group c; a group of one row is that row, where it lies.
-    void combine(const Prediction& prediction) {
+    FIRTH_HOGWILD void combine(const Prediction& prediction) {
         if (prediction.ends[0] == 1) {
             for (int c = 0; c < prediction.hidden; ++c) hidden_[c] = input(prediction.ids[c]);
             return;
@@ -206,7 +206,7 @@ class Learner {
     }
 
     // The transpose of combine: each row of group c moves by its share of e_c.
-    void adjoint(const Prediction& prediction) {
+    FIRTH_HOGWILD void adjoint(const Prediction& prediction) {
         const int width = int(task_.weights.stride) / lanes<Real>;
         for (int c = 0, i = 0; c < prediction.hidden; ++c) {
             const Real scale = task_.context.exact ? share(prediction.ends[c] - i) : Real(1);

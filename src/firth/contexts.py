@@ -25,7 +25,7 @@ class SkipGram:
     """
 
     window: int = field(default=5, metadata=_WINDOW)
-    shrink: bool = field(default=True, metadata=_SHRINK)
+    shrink: bool = field(default=False, metadata=_SHRINK)
     name: ClassVar[str] = "skipgram"
 
     def __post_init__(self) -> None:

@@ -46,7 +46,12 @@ def _setting(name: str, group: str, help: str, **settings: Any) -> Callable[[Any
     default_text="the best for context and objective",
 )
 @_setting("min_learning_rate", "Training", "at the end")
-@_setting("subsample", "Training", "words of a greater share of the text are passed over now and then; 0 for none")
+@_setting(
+    "subsample",
+    "Training",
+    "words of a greater share of the text are passed over now and then; 0 for none",
+    default_text="the best for context and objective",
+)
 @_setting(
     "threads", "Training", "that learn at once; one alone gives the same bytes twice", default_text="all cores"
 )

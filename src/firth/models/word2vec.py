@@ -16,7 +16,7 @@ from firth.contexts import CBOW, CONTEXTS, Context, SkipGram
 from firth.corpus import Corpus, Source
 from firth.errors import FirthError, FormatError, SettingsError, TrainingError
 from firth.files import read_directory, write_directory
-from firth.objectives import OBJECTIVES, NegativeSampling, Objective
+from firth.objectives import OBJECTIVES, HierarchicalSoftmax, NegativeSampling, Objective
 from firth.progress import Watcher, watching
 from firth.settings import real, whole
 from firth.tensors import open_tensors, write_tensors
@@ -37,18 +37,32 @@ class Prediction(NamedTuple):
     probability: float
 
 
-def default_learning_rate(context: Context, objective: Objective) -> float:
-    """The best rate found for a combination, measured as docs/quality.md tells."""
-    return 0.05
+class Tuned(NamedTuple):
+    """What was found best for a combination of context and objective."""
+
+    learning_rate: float
+    subsample: float
+
+
+def tuned(context: Context, objective: Objective) -> Tuned:
+    """The settings that gave the best analogies and similarities in 5 epochs, as docs/quality.md tells."""
+    hierarchical = isinstance(objective, HierarchicalSoftmax)
+    if isinstance(context, SkipGram):
+        return Tuned(0.03 if hierarchical else 0.04, subsample=5e-5)
+    if context.combine == "sum":
+        return Tuned(0.02, subsample=1e-4)
+    if context.gradient == "exact":
+        return Tuned(0.15, subsample=1e-4)
+    return Tuned(0.05 if hierarchical else 0.06, subsample=1e-4)
 
 
 class Word2Vec:
     """Vectors of words from the words around them: any context with any objective.
 
-    `learning_rate=None` takes the best rate found for the combination; it falls linearly to `min_learning_rate`,
-    or stays where that is not lower, over all words of all epochs. `threads=None` takes every core. With one
-    thread the same seed, text and settings give the same bytes; several threads race (Hogwild), as everywhere in
-    the field.
+    `learning_rate=None` and `subsample=None` take what was found best for the combination (`tuned`). The rate
+    falls linearly to `min_learning_rate`, or stays where that is not lower, over all words of all epochs.
+    `threads=None` takes every core. With one thread the same seed, text and settings give the same bytes; several
+    threads race (Hogwild), as everywhere in the field.
 
     Raises `SettingsError` for a value that cannot work.
     """
@@ -62,7 +76,7 @@ class Word2Vec:
         epochs: int = 5,
         learning_rate: float | None = None,
         min_learning_rate: float = 1e-4,
-        subsample: float = 1e-4,
+        subsample: float | None = None,
         min_count: int = 5,
         max_size: int | None = None,
         threads: int | None = None,
@@ -72,10 +86,11 @@ class Word2Vec:
             raise SettingsError(f"context={context!r} is none; give one like firth.SkipGram(window=5)")
         if not isinstance(objective, Objective):
             raise SettingsError(f"objective={objective!r} is none; give one like firth.NegativeSampling(5)")
-        rate = default_learning_rate(context, objective) if learning_rate is None else learning_rate
+        best = tuned(context, objective)
+        rate = best.learning_rate if learning_rate is None else learning_rate
         self.schedule = Schedule(rate, min_learning_rate, epochs)
         self.dim, self.context, self.objective = whole("dim", dim, 1, 100_000), context, objective
-        self.subsample = real("subsample", subsample)
+        self.subsample = real("subsample", best.subsample if subsample is None else subsample)
         if not 0 <= self.subsample < 1:
             raise SettingsError(f"subsample={subsample} must be from 0 (off) to below 1; 1e-4 is customary")
         self.min_count = whole("min_count", min_count, 1)
