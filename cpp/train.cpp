@@ -5,6 +5,7 @@
 // width. No standard templates and no static initialisers here: their copies could be linked into every
 // machine's path.
 #include <cstdlib>
+#include <new>
 
 #include "context.hpp"
 #include "objective.hpp"
@@ -18,11 +19,21 @@ namespace FIRTH_ISA {
 // sees what the others teach these rows, and with all ten of a window at once analogies lose half a point.
 constexpr int together = 3;
 
+// Room for `count` numbers, on cache lines of its own.
 template <class T>
-T* allocate(uint64_t count) {
-    const uint64_t bytes = (count * sizeof(T) + 63) / 64 * 64 + 64;
-    return static_cast<T*>(::aligned_alloc(64, bytes));
-}
+class Buffer {
+  public:
+    explicit Buffer(uint64_t count)
+        : data_(static_cast<T*>(::aligned_alloc(64, (count * sizeof(T) / 64 + 2) * 64))) {
+        if (!data_) throw std::bad_alloc();
+    }
+    Buffer(const Buffer&) = delete;
+    ~Buffer() { ::free(data_); }
+    operator T*() const { return data_; }
+
+  private:
+    T* data_;
+};
 
 template <class Real>
 uint32_t most_outputs(const Task<Real>& task) {
@@ -40,29 +51,7 @@ template <class Real, class Rule>
 class Learner {
   public:
     Learner(const Task<Real>& task, const Epoch& epoch, Counters& counters)
-        : task_(task), epoch_(epoch), counters_(counters) {
-        const uint64_t inputs = 2 * uint64_t(task.context.window), outputs = most_outputs(task);
-        for (Pending& each : pending_) {
-            each.prediction = {0, 0, allocate<uint32_t>(inputs), allocate<int>(inputs)};
-            each.outputs = {allocate<uint32_t>(outputs), allocate<Real*>(outputs),
-                            allocate<Real>(outputs + lanes<Real>), allocate<Real>(outputs), 0};
-        }
-        words_ = allocate<uint32_t>(block_tokens + inputs);
-        hidden_ = allocate<Real*>(inputs);
-        combined_ = allocate<Real>(task.weights.stride);
-        errors_ = allocate<Real>(inputs * task.weights.stride);
-        scores_ = allocate<Real>(together * outputs + lanes<Real>);
-        signs_ = allocate<Real>(together * outputs + lanes<Real>);
-    }
-
-    ~Learner() {
-        for (Pending& each : pending_) {
-            ::free(each.prediction.ids), ::free(each.prediction.ends);
-            ::free(each.outputs.ids), ::free(each.outputs.rows), ::free(each.outputs.signs),
-                ::free(each.outputs.shifts);
-        }
-        ::free(words_), ::free(hidden_), ::free(combined_), ::free(errors_), ::free(scores_), ::free(signs_);
-    }
+        : Learner(task, epoch, counters, 2 * uint64_t(task.context.window), most_outputs(task)) {}
 
     void run() {
         const Order order(task_.text.tokens, epoch_);
@@ -75,9 +64,35 @@ class Learner {
 
   private:
     struct Pending {
+        Buffer<uint32_t> input_ids, output_ids;
+        Buffer<int> ends;
+        Buffer<Real*> rows;
+        Buffer<Real> signs, shifts;
         Prediction prediction;
         Outputs<Real> outputs;
+
+        Pending(uint64_t inputs, uint64_t most)
+            : input_ids(inputs),
+              output_ids(most),
+              ends(inputs),
+              rows(most),
+              signs(most + lanes<Real>),
+              shifts(most),
+              prediction{0, 0, input_ids, ends},
+              outputs{output_ids, rows, signs, shifts, 0} {}
     };
+
+    Learner(const Task<Real>& task, const Epoch& epoch, Counters& counters, uint64_t inputs, uint64_t outputs)
+        : task_(task),
+          epoch_(epoch),
+          counters_(counters),
+          pending_{{inputs, outputs}, {inputs, outputs}},
+          words_(block_tokens + inputs),
+          hidden_(inputs),
+          combined_(task.weights.stride),
+          errors_(inputs * task.weights.stride),
+          scores_(together * outputs + lanes<Real>),
+          signs_(together * outputs + lanes<Real>) {}
 
     bool stopped() const { return __atomic_load_n(epoch_.stop, __ATOMIC_RELAXED) != 0; }
 
@@ -175,7 +190,7 @@ class Learner {
             for (int c = 0; c < hidden; ++c)
                 for (int k = 0; k < m; k += lanes<Real>)
                     *(Loose<Real>*)(signs_ + c * m + k) = *(const Loose<Real>*)(outputs.signs + k);
-            logistic_link(scores_, signs_, hidden * m, rate_, likelihood_);
+            logistic_link<Real>(scores_, signs_, hidden * m, rate_, likelihood_);
         } else {
             for (int c = 0; c < hidden; ++c)
                 log_likelihood_ += softmax_link(scores_ + c * m, outputs.signs, m, rate_);
@@ -200,7 +215,7 @@ class Learner {
         for (int v = 0; v < width; ++v) {
             Vector<Real> sum = {};
             for (int i = 0; i < rows; ++i) sum += vectors(input(prediction.ids[i]))[v];
-            vectors(combined_)[v] = sum * scale;
+            vectors<Real>(combined_)[v] = sum * scale;
         }
         hidden_[0] = combined_;
     }
@@ -210,7 +225,7 @@ class Learner {
         const int width = int(task_.weights.stride) / lanes<Real>;
         for (int c = 0, i = 0; c < prediction.hidden; ++c) {
             const Real scale = task_.context.exact ? share(prediction.ends[c] - i) : Real(1);
-            const Vector<Real>* error = vectors(errors_ + c * task_.weights.stride);
+            const Vector<Real>* error = vectors<Real>(errors_ + c * task_.weights.stride);
             for (; i < prediction.ends[c]; ++i)
                 for (int v = 0; v < width; ++v) vectors(input(prediction.ids[i]))[v] += scale * error[v];
         }
@@ -232,9 +247,9 @@ class Learner {
     Pending pending_[2];
     Pending* waiting_ = nullptr;
     int turn_ = 0;
-    uint32_t* words_;
-    Real** hidden_;
-    Real *combined_, *errors_, *scores_, *signs_;
+    Buffer<uint32_t> words_;
+    Buffer<Real*> hidden_;
+    Buffer<Real> combined_, errors_, scores_, signs_;
     Real rate_ = 0;
     LogProduct<Real> likelihood_;
     double log_likelihood_ = 0;

@@ -160,8 +160,9 @@ class _Lines:
 
     def training(self, status: Status) -> None:
         if self.pace.due(status):
+            share = 100 * status.words / max(status.total_words, 1)
             self.message(
-                f"epoch {status.epoch}/{status.epochs}, {100 * status.words / max(status.total_words, 1):.0f} %: "
+                f"epoch {status.epoch}/{status.epochs}, {share:.0f} % of all: "
                 f"loss {status.loss:.4f}, rate {status.learning_rate:.4f}, "
                 f"{status.words_per_second / 1e6:.2f} M words/s, {status.seconds_left:.0f} s left"
             )

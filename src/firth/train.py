@@ -11,8 +11,8 @@ import mmap
 import os
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -42,6 +42,15 @@ class EpochRow:
     words: int  # words of the text that were passed
     seconds: float
     learning_rate: float  # at the end
+
+    def as_dict(self) -> dict[str, Any]:
+        """The row for JSON, which knows no NaN: a loss of nothing is None."""
+        return asdict(self) | {"loss": None if math.isnan(self.loss) else self.loss}
+
+    @classmethod
+    def from_dict(cls, row: Mapping[str, Any]) -> EpochRow:
+        """The row that `as_dict` gave."""
+        return cls(**{**row, "loss": math.nan if row["loss"] is None else row["loss"]})
 
 
 Report = Callable[[Status], None]

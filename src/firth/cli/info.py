@@ -9,7 +9,7 @@ import click
 
 import firth
 from firth.cli.options import as_json, command_with
-from firth.cli.output import history_json, show
+from firth.cli.output import show
 from firth.evaluate.report import table
 from firth.models.word2vec import Word2Vec
 from firth.vectors.formats import of_content
@@ -40,7 +40,7 @@ def command(path: str, as_json: bool) -> None:
         result["info"] = vectors.info
     if isinstance(found, Word2Vec):
         result["settings"] = found.settings
-        result["history"] = history_json(found)
+        result["history"] = [row.as_dict() for row in found.history]
     show(result, _text(result), as_json)
 
 

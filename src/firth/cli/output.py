@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
 
-from firth.evaluate.report import number_or_none
 from firth.files import check_writable
-from firth.models.word2vec import Word2Vec
 from firth.vectors import Neighbour, Vectors
 from firth.vectors.formats import of_extension
 
@@ -44,11 +41,6 @@ def check_vectors_target(path: str, format: str | None = None) -> str:
     format = format or of_extension(Path(path))
     check_writable(path, directory=format == "firth")
     return format
-
-
-def history_json(model: Word2Vec) -> list[dict[str, Any]]:
-    """A row an epoch; where there was nothing to predict the loss is None."""
-    return [{**asdict(row), "loss": number_or_none(row.loss)} for row in model.history]
 
 
 def described(vectors: Vectors) -> str:

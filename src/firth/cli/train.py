@@ -10,7 +10,7 @@ import click
 from click.core import ParameterSource
 
 from firth.cli.options import as_json, command_with, one_of, option, quiet, reads_text, typed_option
-from firth.cli.output import INTERRUPTED, check_vectors_target, described, fail, history_json, show
+from firth.cli.output import INTERRUPTED, check_vectors_target, described, fail, show
 from firth.contexts import CONTEXTS
 from firth.evaluate.report import number_or_none
 from firth.files import check_writable
@@ -161,7 +161,7 @@ def _result(model: Word2Vec, out: str, interrupted: bool) -> tuple[dict[str, Any
         "words_per_second": speed,
         "seconds": seconds,
         "settings": model.settings,
-        "history": history_json(model),
+        "history": [row.as_dict() for row in model.history],
     }
     trained = f"loss {loss:.4f}, {speed / 1e6:.2f} M words/s, {seconds:.1f} s"
     return result, f"saved {out}: {described(model.vectors)}; {trained}"

@@ -242,7 +242,7 @@ class Word2Vec:
             "rows": len(self.vectors),
             "dim": self.dim,
             "settings": self.settings,
-            "history": [asdict(row) for row in self.history],
+            "history": [row.as_dict() for row in self.history],
         }
         tensors = {firth_format.FILE: firth_format.to_tensors(self.vectors), OUTPUT: output}
         write_directory(
@@ -260,7 +260,7 @@ class Word2Vec:
         vectors = Vectors.load(path)
         try:
             model = cls(**_parts(directory.config["settings"]))
-            model.history = [EpochRow(**row) for row in directory.config["history"]]
+            model.history = [EpochRow.from_dict(row) for row in directory.config["history"]]
             output = open_tensors(directory.files[OUTPUT])
         except (KeyError, TypeError, SettingsError) as error:
             raise FormatError(
