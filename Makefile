@@ -2,11 +2,11 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-SOURCES := CMakeLists.txt pyproject.toml README.md LICENSE $(shell find cpp src -name __pycache__ -prune -o -type f ! -name '*.so' -print)
+SOURCES := CMakeLists.txt pyproject.toml $(shell find cpp src -name __pycache__ -prune -o -type f ! -name '*.so' -print)
 
 .PHONY: demo test lint clean
 
-demo: .venv/firth .venv/with-plot  ## trains on the standard library's docstrings, answers, draws a map
+demo: .venv/firth .venv/with-plot
 	$(BIN)/firth demo -o out/demo
 
 test: .venv/firth .venv/with-test

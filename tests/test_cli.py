@@ -244,7 +244,7 @@ class TestCtrlC:
             assert sum(row.words for row in saved.history) > 0
 
     def test_before_anything_was_learnt(self, tmp_path):
-        process = start("train", "-", "-o", str(tmp_path / "v.bin"), "--quiet", stdin=subprocess.PIPE)
+        process = start("train", "-", "-o", str(tmp_path / "v.bin"), "--quiet", "--json", stdin=subprocess.PIPE)
         process.stdin.write("a text that does not end")
         process.stdin.flush()
         time.sleep(1.0)

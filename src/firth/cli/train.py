@@ -116,24 +116,28 @@ def command(
         save()
     except KeyboardInterrupt:
         interrupted = True
-        fail(_keep(model, out, save))
+        if not _kept(model, out, save):
+            ctx.exit(INTERRUPTED)
     if as_json or not interrupted:
         show(*_result(model, out, interrupted), as_json)
     if interrupted:
         ctx.exit(INTERRUPTED)
 
 
-def _keep(model: Word2Vec, out: str, save: Callable[[], None]) -> str:
-    """Save what an interrupted model has learnt, unless interrupted again; returns what to say."""
+def _kept(model: Word2Vec, out: str, save: Callable[[], None]) -> bool:
+    """Save what an interrupted model has learnt, unless there is nothing, or Ctrl-C comes again; say so."""
     words = sum(row.words for row in model.history)
     if not words:
-        return "interrupted before anything was learnt; nothing was saved"
+        fail("interrupted before anything was learnt; nothing was saved")
+        return False
     try:
         save()
     except KeyboardInterrupt:
-        return f"interrupted twice; {out} is as it was"
+        fail(f"interrupted twice; {out} is as it was")
+        return False
     epochs = f"epoch {len(model.history)} of {model.schedule.epochs}"
-    return f"interrupted in {epochs}, after {words:,} words; what was learnt is saved in {out}"
+    fail(f"interrupted in {epochs}, after {words:,} words; what was learnt is saved in {out}")
+    return True
 
 
 def _check_vocabulary_flags(ctx: click.Context, vocab: str | None) -> None:
