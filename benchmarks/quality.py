@@ -3,8 +3,8 @@
     python benchmarks/quality.py wiki-en-17m.txt.xz eval/ > table.md
 
 Prints a Markdown table (means over the seeds, standard deviations behind ±) and writes every run to JSON.
-The rate is the default of each model, for gensim too (`--gensim MODEL` trains its own beside ours), and seconds are
-of training alone. `--words 12000000` takes the beginning of the text: choose on a part, confirm on all.
+The rate is the default of each model, for gensim too (`--gensim MODEL` trains its own beside ours); seconds are of
+training alone. `--words 12000000` takes the beginning of the text: choose on a part, confirm on all.
 """
 
 from __future__ import annotations
