@@ -207,7 +207,7 @@ def test_sentences_of_any_length_are_cut_anywhere():
 @pytest.mark.parametrize("window", [1, 2, 5, 8])
 def test_shrinking_windows_are_uniform_from_1_to_the_window(kind, window):
     size, times = 2 * window + 1, 3_000
-    found = Loop([list(range(size))] * times, size, kind(window)).pairs()
+    found = Loop([list(range(size))] * times, size, kind(window, shrink=True)).pairs()
     reached = found[window + 1 :, window]  # from the centre, how often the window had at least 1, 2, ... words
     assert reached.tolist() == found[window - 1 :: -1, window].tolist()  # and the same to the left
     assert reached[0] == times

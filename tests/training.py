@@ -10,7 +10,7 @@ import firth
 from firth.contexts import CBOW, Context, SkipGram
 from firth.objectives import NCE, HierarchicalSoftmax, NegativeSampling, Objective, SampledSoftmax, Softmax
 
-CONTEXTS = [SkipGram(3), CBOW(3), CBOW(3, gradient="exact"), CBOW(3, combine="sum")]
+CONTEXTS = [SkipGram(3, shrink=True), CBOW(3), CBOW(3, gradient="exact"), CBOW(3, combine="sum")]
 OBJECTIVES = [NegativeSampling(5), HierarchicalSoftmax(), Softmax(), NCE(5), SampledSoftmax(5)]
 COMBINATIONS = list(itertools.product(CONTEXTS, OBJECTIVES))
 

@@ -90,4 +90,4 @@ def _comments(source: str) -> Iterator[str]:
 
 def model() -> Word2Vec:
     """The model for so small a text: many passes, and frequent words passed over less often than usual."""
-    return Word2Vec(dim=100, context=SkipGram(window=5), epochs=30, subsample=1e-3)
+    return Word2Vec(dim=100, context=SkipGram(window=5, shrink=True), epochs=30, subsample=1e-3)
