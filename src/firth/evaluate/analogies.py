@@ -146,7 +146,7 @@ def analogies(
 
     * "3cosadd": argmax cos(d, b − a + c), Mikolov et al. 2013c;
     * "3cosmul": argmax cos⁺(d, b) · cos⁺(d, c) / (cos⁺(d, a) + 0.001), cos⁺ = (1 + cos) / 2, Levy & Goldberg
-      2014, eq. 5.
+      2014, eq. 4.
 
     Of equally good answers the most frequent counts. A question with a word that is not among the `first`, or
     whose vector is zero or not finite, is not answered, and the word reported as unknown. `case_insensitive`

@@ -14,7 +14,7 @@ from firth.vectors import search
 from firth.vectors.search import Candidates, Floats, Found, Positions
 
 Method = Literal["3cosadd", "3cosmul"]
-EPSILON = 1e-3  # Levy & Goldberg 2014, §3: keeps the division finite
+EPSILON = 1e-3  # Levy & Goldberg's; keeps the division finite
 SMALLEST = 1e-7  # what a shifted cosine is at least, so that its logarithm is finite
 
 
@@ -22,8 +22,8 @@ def answer(
     candidates: Candidates,
     unit: Floats,
     questions: Positions,
-    excluded: Sequence[Sequence[int]],
     *,
+    excluded: Sequence[Sequence[int]],
     method: Method,
     topn: int,
 ) -> Found:
@@ -32,8 +32,9 @@ def answer(
     A question (a, b, c) is a row of `questions` (Q, 3): indices into `unit` (D, N), vectors of length 1, each
     of which rules out the positions `excluded` for it.
     """
+    solve = partial(search.combined, candidates, unit, questions, excluded=excluded, topn=topn)
     if method == "3cosadd":
-        found = search.combined(candidates, unit, questions, np.copy, np.copy, excluded, topn)
+        found = solve(gain=np.copy, cost=np.copy)
         a, b, c = (unit[column] for column in questions.T)
         lengths = search.row_norms(b - a + c).tolist()
         return [
@@ -41,8 +42,7 @@ def answer(
             for best, length in zip(found, lengths, strict=True)
         ]
     if method == "3cosmul":
-        divisor = partial(_log_shifted, plus=EPSILON)
-        found = search.combined(candidates, unit, questions, _log_shifted, divisor, excluded, topn)
+        found = solve(gain=_log_shifted, cost=partial(_log_shifted, plus=EPSILON))
         return [[(position, math.exp(score)) for position, score in best] for best in found]
     raise SettingsError(f"method={method!r} is unknown; choose 3cosadd or 3cosmul")
 

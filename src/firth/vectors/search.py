@@ -83,8 +83,8 @@ class Candidates:
         return index if self.positions is None else int(self.positions[index])
 
 
-def nearest(candidates: Candidates, unit: Floats, excluded: Sequence[Sequence[int]], topn: int) -> Found:
-    """The `topn` rows of highest cosine for each unit vector of (Q, N), but the `excluded` for each."""
+def nearest(candidates: Candidates, unit: Floats, *, excluded: Sequence[Sequence[int]], topn: int) -> Found:
+    """The `topn` rows of highest cosine for each unit vector of (Q, N), but those at the positions `excluded`."""
     groups = _groups(len(unit))
     barred = [_Cells(candidates, excluded[group]) for group in groups]
 
@@ -101,6 +101,7 @@ def combined(
     candidates: Candidates,
     unit: Floats,
     terms: Positions,
+    *,
     gain: Callable[[Floats], Floats],
     cost: Callable[[Floats], Floats],
     excluded: Sequence[Sequence[int]],
@@ -109,7 +110,7 @@ def combined(
     """The `topn` rows d of highest gain(cos(d, b)) + gain(cos(d, c)) − cost(cos(d, a)) for each question.
 
     A question (a, b, c) is a row of `terms` (Q, 3), indices into `unit` (D, N), each of which rules out the
-    rows `excluded` for it. Cosines, gains and costs of these few vectors are computed once, however many
+    positions `excluded` for it. Cosines, gains and costs of these few vectors are computed once, however many
     questions share them; `gain` and `cost` return new arrays.
     """
     groups = _groups(len(terms))

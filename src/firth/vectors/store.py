@@ -164,7 +164,9 @@ class Vectors:
         terms = [weighted(query) for query in queries]
         unit = np.array([self._unit_mean(query) for query in terms], dtype=np.float32).reshape(-1, self.dim)
         excluded = [[self.words.position(term) for term, _ in query if isinstance(term, str)] for query in terms]
-        found = search.nearest(self._candidates(first, among), unit, excluded, _positive("topn", topn))
+        found = search.nearest(
+            self._candidates(first, among), unit, excluded=excluded, topn=_positive("topn", topn)
+        )
         return self._neighbours(found)
 
     def analogy(
@@ -198,8 +200,10 @@ class Vectors:
         terms = np.array([[words[word] for word in question] for question in asked], dtype=np.intp).reshape(-1, 3)
         excluded = [self._positions([word, *(spellings or {}).get(word, ())]) for word in words]
         unit = self._unit(self._positions(words))
-        candidates, topn = self._candidates(first), _positive("topn", topn)
-        return self._neighbours(analogies.answer(candidates, unit, terms, excluded, method=method, topn=topn))
+        answers = analogies.answer(
+            self._candidates(first), unit, terms, excluded=excluded, method=method, topn=_positive("topn", topn)
+        )
+        return self._neighbours(answers)
 
     def rank(self, a: str, b: str) -> int:
         """The place of `b` among the neighbours of `a`: 1 is the nearest; raises `UnknownWordError`."""
