@@ -2,9 +2,10 @@
 
     python benchmarks/quality.py wiki-en-17m.txt.xz eval/ > table.md
 
-Prints a Markdown table (means over the seeds, standard deviations behind ±) and writes every run to JSON.
-The rate is the default of each model, for gensim too (`--gensim MODEL` trains its own beside ours); seconds are of
-training alone. `--words 12000000` takes the beginning of the text: choose on a part, confirm on all.
+Prints a Markdown table (means over the seeds, standard deviations behind ±; the median of the seconds of training)
+and writes every run to JSON.
+The rate is the default of each model, for gensim too (`--gensim MODEL` trains its own beside ours).
+`--words 12000000` takes the beginning of the text: choose on a part, confirm on all.
 """
 
 from __future__ import annotations
@@ -110,20 +111,22 @@ def runs(text: Path, options: argparse.Namespace) -> Iterator[dict[str, object]]
 
 
 def table(rows: list[dict[str, object]]) -> Iterator[str]:
-    columns = ["analogies", "semantic", "syntactic", *PAIRS, "seconds"]
-    yield "| model | tool | rate | " + " | ".join(columns) + " |"
-    yield "|---|---|---|" + "---|" * len(columns)
+    columns = ["analogies", "semantic", "syntactic", *PAIRS]
+    yield "| model | tool | rate | " + " | ".join(columns) + " | seconds |"
+    yield "|---|---|---|" + "---|" * (len(columns) + 1)
     for (model, tool, rate), group in itertools.groupby(
         sorted(rows, key=lambda row: (list(MODELS).index(str(row["model"])), row["tool"])),
         key=lambda row: (row["model"], row["tool"], row["rate"]),
     ):
         found = list(group)
-        cells = []
-        for column in columns:
-            values = [float(str(row[column])) for row in found]
-            spread = f" ± {statistics.stdev(values):.1f}" if len(values) > 1 else ""
-            cells.append(f"{statistics.mean(values):.1f}{spread}")
-        yield f"| {model} | {tool} | {rate} | " + " | ".join(cells) + " |"
+        cells = [_mean([float(str(row[column])) for row in found]) for column in columns]
+        seconds = statistics.median(float(str(row["seconds"])) for row in found)
+        yield f"| {model} | {tool} | {rate} | " + " | ".join(cells) + f" | {seconds:.1f} |"
+
+
+def _mean(values: list[float]) -> str:
+    spread = f" ± {statistics.stdev(values):.1f}" if len(values) > 1 else ""
+    return f"{statistics.mean(values):.1f}{spread}"
 
 
 def beginning(source: Path, words: int | None, folder: str) -> Path:
