@@ -17,7 +17,7 @@ lint: .venv/firth .venv/with-test .venv/with-lint
 	$(BIN)/ruff check src tests benchmarks
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/clang-format --dry-run -Werror cpp/*.cpp cpp/*.hpp
+	$(BIN)/clang-format --dry-run -Werror cpp/*.cpp cpp/*.hpp cpp/tests/*
 	mkdir -p out && $(BIN)/python -m nanobind.stubgen -q -m firth._core -o out/_core.pyi
 	diff src/firth/_core.pyi out/_core.pyi
 

@@ -32,12 +32,15 @@ def nm(*arguments: str | Path) -> list[list[str]]:
 
 
 def defined(path: Path) -> dict[str, str]:
-    """Symbols that others can link to, weak ones among them, each with what it is called in the source."""
+    """Symbols that others can link to, weak ones among them, each with what it is called in the source.
+
+    Left out are the pointers (DW.ref.*) to what unwinds a stack, which are data and the same in all objects.
+    """
     readable = subprocess.run(["nm", "-p", "-C", path], check=True, capture_output=True, text=True).stdout
     return {
         name: source[19:]
         for (name, kind, *_), source in zip(nm(path), readable.splitlines(), strict=True)
-        if kind in "ABCDGIRSTVWuiv"
+        if kind in "ABCDGIRSTVWuiv" and not name.startswith("DW.ref.")
     }
 
 
