@@ -77,6 +77,11 @@ def watching(progress: bool, log: str | Path | None = None) -> Iterator[Watcher]
         yield _All(watchers)
 
 
+def _say(text: str) -> None:
+    sys.stderr.write(f"{text}\n")  # in one piece: print could be interrupted before the line's end
+    sys.stderr.flush()
+
+
 class _All:
     def __init__(self, watchers: list[Watcher]):
         self.watchers = watchers
@@ -103,7 +108,7 @@ class _Bar:
 
     def message(self, text: str, **details: object) -> None:
         self.close()
-        print(text, file=sys.stderr)
+        _say(text)
 
     def reading(self, done: int, total: int | None) -> None:
         self._move("reading", done, total, "B")
@@ -151,7 +156,7 @@ class _Lines:
         self.pace = _Pace(LINE_SECONDS)
 
     def message(self, text: str, **details: object) -> None:
-        print(text, file=sys.stderr, flush=True)
+        _say(text)
 
     def reading(self, done: int, total: int | None) -> None:
         if self.pace.due():

@@ -236,8 +236,15 @@ class _Epoch:
         next_block = np.zeros(1, dtype=np.uint64)
         self.counters = aligned(threads, 8, np.uint64).view(np.uint64)
         self.failures: list[BaseException] = []
+        self.change = threading.Condition()  # guards the next two
+        self.at_work, self.to_come = 0, threads
 
         def work(counters: NDArray[np.uint64]) -> None:
+            with self.change:
+                self.to_come -= 1
+                if self.stop[0]:
+                    return
+                self.at_work += 1
             try:
                 task.run(
                     seed=seed,
@@ -250,6 +257,10 @@ class _Epoch:
                 )
             except BaseException as failure:
                 self.failures.append(failure)
+            finally:
+                with self.change:
+                    self.at_work -= 1
+                    self.change.notify()
 
         self.threads = [threading.Thread(target=work, args=(row,)) for row in self.counters]
 
@@ -271,24 +282,28 @@ class _Epoch:
         return self.schedule.at(self.number + self.words / max(self.tokens, 1))
 
     def run(self, report: Report | None) -> None:
+        """Start the threads and watch them. None of them touches anything when this returns, however it does.
+
+        That is counted here: a Thread.join that Ctrl-C interrupts takes the thread for ended (CPython 3.11).
+        """
         try:
             for thread in self.threads:
                 thread.start()
-            for thread in self.threads:
-                thread.join(POLL_SECONDS)
-                while thread.is_alive():
-                    if report:
-                        report(self.status())
-                    thread.join(POLL_SECONDS)
+            while not self.ended(POLL_SECONDS):
+                if report:
+                    report(self.status())
             if report:
                 report(self.status())  # the end, however short the epoch was
         finally:
-            self.stop[0] = 1
-            for thread in self.threads:
-                if thread.is_alive():
-                    thread.join()
+            with self.change:
+                self.stop[0] = 1  # who comes after this turns back
+                self.change.wait_for(lambda: not self.at_work)
         if self.failures:
             raise self.failures[0]
+
+    def ended(self, seconds: float) -> bool:
+        with self.change:
+            return self.change.wait_for(lambda: not (self.at_work or self.to_come), seconds)
 
     def status(self) -> Status:
         return Status(
