@@ -23,12 +23,9 @@ inline Vector<float> exponential(Vector<float> x) {
     const Vector<float> shifted = x * 1.44269504f + shifter;
     const Vector<float> n = shifted - shifter;
     const Vector<float> f = (x - n * 0.693359375f) + n * 2.12194440e-4f;
-    Vector<float> p = f * (1 / 720.f) + 1 / 120.f;
-    p = p * f + 1 / 24.f;
-    p = p * f + 1 / 6.f;
-    p = p * f + 0.5f;
-    p = p * f + 1;
-    p = p * f + 1;
+    const Vector<float> f2 = f * f;
+    const Vector<float> high = (1 / 24.f + f * (1 / 120.f)) + f2 * (1 / 720.f);  // Estrin: short chains
+    const Vector<float> p = (1 + f) + f2 * ((0.5f + f * (1 / 6.f)) + f2 * high);
     return (Vector<float>)((Integers)p + ((Integers)shifted << 23));
 }
 

@@ -5,6 +5,8 @@
 //     g_ck o_k
 // so that negatives shared by a window, a path in a tree and a whole softmax are the same few lines.
 #pragma once
+#include <limits>
+
 #include "math.hpp"
 #include "random.hpp"
 
@@ -15,114 +17,153 @@ template <class Real>
 struct Outputs {
     uint32_t* ids;
     Real** rows;
-    Real* signs;   // +1: the row should be predicted (t = 1), -1: it should not
+    Real* signs;   // +1: the row should be predicted (t = 1), -1: it should not; 0 behind the last
     Real* shifts;  // added to the scores, where the objective has biases
     int count;
 
-    void add(const Weights<Real>& weights, uint32_t id, Real sign) {
+    void add(uint32_t id, Real sign) {
         ids[count] = id;
-        rows[count] = weights.output + uint64_t(id) * weights.stride;
         signs[count++] = sign;
     }
 };
 
 enum class Link { logistic, softmax };
 
+// Each objective tells its link, whether output rows have biases, and whether a row may be picked twice. What it
+// needs to pick the rows of a target it may have fetched from memory beforehand.
+struct Rule {
+    template <class Real>
+    static void expect(const Task<Real>&, uint32_t) {}
+};
+
 // -log s(u_o.h) - sum_k log s(-u_k.h); a draw equal to the target is skipped (Mikolov et al. 2013b).
-struct NegativeSampling {
+struct NegativeSampling : Rule {
     static constexpr Link link = Link::logistic;
-    static constexpr bool biased = false;
+    static constexpr bool biased = false, repeats = true;
 
     template <class Real>
-    static void pick(const Task<Real>& task, uint32_t target, Random& random, Outputs<Real>& out) {
-        out.add(task.weights, target, 1);
+    static void pick(const Task<Real>& task, uint32_t target, Draws& draws, Outputs<Real>& out) {
+        out.add(target, 1);
         for (uint32_t k = 0; k < task.objective.noise.draws; ++k) {
-            const uint32_t id = draw(task.objective.noise, random);
-            if (id != target) out.add(task.weights, id, -1);
+            const uint32_t id = draws.next();
+            if (id != target) out.add(id, -1);
         }
     }
 };
 
 // P(w|h) = product over w's path of s(+-theta.h) (Morin & Bengio 2005; Mikolov et al. 2013b).
-struct HierarchicalSoftmax {
+struct HierarchicalSoftmax : Rule {
     static constexpr Link link = Link::logistic;
-    static constexpr bool biased = false;
+    static constexpr bool biased = false, repeats = false;
 
     template <class Real>
-    static void pick(const Task<Real>& task, uint32_t target, Random&, Outputs<Real>& out) {
+    static void pick(const Task<Real>& task, uint32_t target, Draws&, Outputs<Real>& out) {
         const Tree& tree = task.objective.tree;
         for (uint64_t i = tree.offsets[target]; i < tree.offsets[target + 1]; ++i)
-            out.add(task.weights, tree.nodes[i], Real(tree.signs[i]));
+            out.add(tree.nodes[i], Real(tree.signs[i]));
+    }
+
+    template <class Real>
+    __attribute__((always_inline)) static void expect(const Task<Real>& task, uint32_t target) {
+        const Tree& tree = task.objective.tree;
+        __builtin_prefetch(tree.nodes + tree.offsets[target]);
+        __builtin_prefetch(tree.signs + tree.offsets[target]);
     }
 };
 
 // softmax over the whole vocabulary: exact, and the yardstick of the others.
-struct Softmax {
+struct Softmax : Rule {
     static constexpr Link link = Link::softmax;
-    static constexpr bool biased = false;
+    static constexpr bool biased = false, repeats = false;
 
     template <class Real>
-    static void pick(const Task<Real>& task, uint32_t target, Random&, Outputs<Real>& out) {
-        for (uint32_t id = 0; id < task.text.vocabulary; ++id) out.add(task.weights, id, id == target ? 1 : -1);
+    static void pick(const Task<Real>& task, uint32_t target, Draws&, Outputs<Real>& out) {
+        for (uint32_t id = 0; id < task.text.vocabulary; ++id) out.add(id, id == target ? 1 : -1);
     }
 };
 
 // The logistic form on s_w + b_w - log(K q(w)); draws equal to the target are kept (Gutmann & Hyvarinen
 // 2012).
-struct NoiseContrastive {
+struct NoiseContrastive : Rule {
     static constexpr Link link = Link::logistic;
-    static constexpr bool biased = true;
+    static constexpr bool biased = true, repeats = true;
 
     template <class Real>
-    static void pick(const Task<Real>& task, uint32_t target, Random& random, Outputs<Real>& out) {
-        out.add(task.weights, target, 1);
-        for (uint32_t k = 0; k < task.objective.noise.draws; ++k)
-            out.add(task.weights, draw(task.objective.noise, random), -1);
+    static void pick(const Task<Real>& task, uint32_t target, Draws& draws, Outputs<Real>& out) {
+        out.add(target, 1);
+        for (uint32_t k = 0; k < task.objective.noise.draws; ++k) out.add(draws.next(), -1);
     }
 };
 
 // softmax over target and sample on s_w + b_w - log(K q(w)), accidental hits of the target removed
 // (Bengio & Senecal 2008; Jean et al. 2015).
-struct SampledSoftmax {
+struct SampledSoftmax : Rule {
     static constexpr Link link = Link::softmax;
-    static constexpr bool biased = true;
+    static constexpr bool biased = true, repeats = true;
 
     template <class Real>
-    static void pick(const Task<Real>& task, uint32_t target, Random& random, Outputs<Real>& out) {
-        NegativeSampling::pick(task, target, random, out);
+    static void pick(const Task<Real>& task, uint32_t target, Draws& draws, Outputs<Real>& out) {
+        NegativeSampling::pick(task, target, draws, out);
     }
 };
 
-// Scores become steps of binary logistic regressions. `signs` and `scores` are flat over all (hidden row,
-// output row) pairs, with room for one vector more.
-template <class Real>
-inline void logistic_link(Real* scores, Real* signs, int pairs, Real rate, LogProduct<Real>& likelihood) {
-    *(Loose<Real>*)(scores + pairs) = Loose<Real>{} + 100;  // what fills up the last vector is certain
-    *(Loose<Real>*)(signs + pairs) = Loose<Real>{} + 1;     // already: probability 1, step 0
-    for (int i = 0; i < pairs; i += lanes<Real>) {
-        const Vector<Real> sign = vectors(signs + i)[0];
-        const Vector<Real> p = logistic<Real>(vectors(scores + i)[0] * sign);
-        likelihood.multiply(p);
-        vectors(scores + i)[0] = rate * sign * (1 - p);
+// What is known of each output row k of a tile, in the lanes k * H + c of its scores; zero in the lanes behind.
+template <int H, class Real>
+inline Vector<Real> repeated(const Real* rows) {
+    return []<size_t... I>(Vector<Real> x, std::index_sequence<I...>) {
+        return __builtin_shufflevector(x, Vector<Real>{}, (I / H < tile<Real> ? int(I / H) : lanes<Real>)...);
+    }
+    (*(const Loose<Real>*)rows, std::make_index_sequence<lanes<Real>>());
+}
+
+// Scores, a vector a tile, become steps of binary logistic regressions, in place.
+template <int H, class Real>
+inline void logistic_link(Vector<Real>* scores, const Outputs<Real>& outputs, Real rate,
+                          LogProduct<Real>& likelihood) {
+    for (int k = 0; k < outputs.count; k += tile<Real>, ++scores) {
+        const Vector<Real> sign = repeated<H>(outputs.signs + k);
+        const Vector<Real> p = logistic<Real>(*scores * sign);
+        likelihood.multiply(sign != 0 ? p : splat(Real(1)));
+        *scores = rate * sign * (1 - p);
     }
 }
 
-// Scores of one hidden row become steps of one multinomial regression; returns log P(target).
-template <class Real>
-inline double softmax_link(Real* scores, const Real* signs, int count, Real rate) {
-    Real highest = scores[0], labelled = 0;
-    for (int k = 1; k < count; ++k) highest = scores[k] > highest ? scores[k] : highest;
-    for (int k = 0; k < count; ++k)
-        if (signs[k] > 0) labelled = scores[k];
-    double total = 0;
-    for (int k = 0; k < count; k += lanes<Real>) {
-        const Vector<Real> wide = exponential(Vector<Real>(*(Loose<Real>*)(scores + k) - highest));
-        const int rest = count - k < lanes<Real> ? count - k : lanes<Real>;
-        for (int i = 0; i < rest; ++i) total += scores[k + i] = wide[i];
+// In every lane, `op` over all lanes of the same hidden row.
+template <int H, class Real, class Op>
+inline Vector<Real> across(Vector<Real> x, Op op) {
+    return []<size_t... I>(Vector<Real> x, Op op, std::index_sequence<I...>) {
+        const auto fold = [&]<int S>(auto self) {
+            if constexpr (S >= H) {
+                x = op(x, __builtin_shufflevector(x, x, int((I + S) % lanes<Real>)...));
+                self.template operator()<S / 2>(self);
+            }
+        };
+        fold.template operator()<lanes<Real> / 2>(fold);
+        return x;
     }
-    const Real scale = Real(rate / total);
-    for (int k = 0; k < count; ++k) scores[k] = (signs[k] > 0 ? rate : 0) - scores[k] * scale;
-    return double(labelled - highest) - ::log(total);
+    (x, op, std::make_index_sequence<lanes<Real>>());
+}
+
+// Scores become steps of one multinomial regression a hidden row; returns the sum of their log P(target).
+template <int H, class Real>
+inline double softmax_link(Vector<Real>* scores, const Outputs<Real>& outputs, Real rate) {
+    const auto sign = [&](int i) { return repeated<H>(outputs.signs + i * tile<Real>); };
+    const int tiles = (outputs.count + tile<Real> - 1) / tile<Real>;
+    Vector<Real> highest = splat(std::numeric_limits<Real>::lowest()), total = {}, labelled = {};
+    for (int i = 0; i < tiles; ++i) highest = sign(i) != 0 && scores[i] > highest ? scores[i] : highest;
+    highest = across<H, Real>(highest, [](auto x, auto y) { return x > y ? x : y; });
+    for (int i = 0; i < tiles; ++i) {
+        const Vector<Real> score = scores[i] - highest;
+        labelled += sign(i) > 0 ? score : Vector<Real>{};
+        total += scores[i] = sign(i) != 0 ? exponential(score) : Vector<Real>{};
+    }
+    const auto plus = [](auto x, auto y) { return x + y; };
+    total = across<H, Real>(total, plus), labelled = across<H, Real>(labelled, plus);
+    for (int i = 0; i < tiles; ++i)
+        scores[i] = rate * ((sign(i) > 0 ? splat(Real(1)) : Vector<Real>{}) - scores[i] / total);
+    double likelihood = 0;
+    for (int c = 0; c < H; ++c) likelihood += double(labelled[c]) - ::log(double(total[c]));
+    return likelihood;
 }
 
 }  // namespace FIRTH_ISA

@@ -36,10 +36,12 @@ class Random {
 // whatever the text's own order may be (by subject, by date), every phase of the learning rate sees all of it.
 // What is left behind the whole blocks comes last: the tokens passed before a block are then known from its turn.
 struct Order {
-    uint64_t blocks, whole, stride, start;
+    uint64_t tokens, blocks, whole, stride, start;  // tokens of a block, blocks, and how many of them are whole
 
-    Order(uint64_t tokens, const Epoch& epoch)
-        : blocks((tokens + block_tokens - 1) / block_tokens), whole(tokens / block_tokens) {
+    Order(const Text& text, const Epoch& epoch)
+        : tokens(epoch.meeting ? block_tokens_in_rounds : block_tokens),
+          blocks((text.tokens + tokens - 1) / tokens),
+          whole(text.tokens / tokens) {
         stride = uint64_t(double(whole) * 0.6180339887498949) + 1;
         while (common_divisor(stride, whole) > 1) ++stride;
         start = whole ? stream_key(epoch.seed, epoch.number, 0) % whole : 0;
@@ -53,13 +55,34 @@ struct Order {
 
 // Walker's alias method: one random number, one table entry of 8 bytes. V entries stay in a core's own cache
 // where a table with a slot for each share of probability would not.
-inline uint32_t draw(const Noise& noise, Random& random) {
-    const uint64_t r = random.next();
-    const uint32_t slot = uint32_t((r >> 32) * noise.size >> 32);
+inline uint32_t draw(const Noise& noise, uint64_t random) {
+    const uint32_t slot = uint32_t((random >> 32) * noise.size >> 32);
     const AliasSlot& entry = noise.slots[slot];
-    const uint32_t keep = -uint32_t(uint32_t(r) < entry.threshold);  // all ones or none: no branch to mispredict
+    const uint32_t keep =
+        -uint32_t(uint32_t(random) < entry.threshold);  // all ones or none: no branch to mispredict
     return (slot & keep) | (entry.alias & ~keep);
 }
+
+// Negatives, drawn many at a time, so that the entries come from memory side by side.
+class Draws {
+  public:
+    Draws(const Noise& noise, Random& random) : noise_(noise), random_(random) {}
+
+    uint32_t next() {
+        if (left_ == 0) {
+            for (uint32_t& each : ids_) each = draw(noise_, random_.next());
+            left_ = batch;
+        }
+        return ids_[--left_];
+    }
+
+  private:
+    static constexpr int batch = 64;
+    const Noise& noise_;
+    Random& random_;
+    uint32_t ids_[batch];
+    int left_ = 0;
+};
 
 }  // namespace FIRTH_ISA
 }  // namespace firth

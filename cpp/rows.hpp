@@ -8,6 +8,7 @@
 
 // Threads read and move the same rows without locks (Hogwild, Niu et al. 2011). ThreadSanitizer looks away in the
 // functions so marked, which do little else, and nowhere else.
+#define FIRTH_UNROLL _Pragma("GCC unroll 16")
 #define FIRTH_HOGWILD __attribute__((no_sanitize("thread")))
 
 namespace firth {
@@ -48,6 +49,12 @@ inline void prefetch(const Real* row, uint32_t stride) {
     for (uint32_t i = 0; i < stride; i += 64 / sizeof(Real)) __builtin_prefetch(row + i, 1, 3);
 }
 
+// The same number in every lane. (Adding to zero would be an instruction: it makes a plus of a minus zero.)
+template <class Real>
+inline Vector<Real> splat(Real x) {
+    return x - Vector<Real>{};
+}
+
 // Vectors x and y hold sums in blocks of 2 * S lanes; the result holds, in blocks of S lanes, those of x and then
 // those of y, each block's halves added. S = lanes / 2, lanes / 4 ... 1 in turn sums many vectors at once.
 template <int S, class V, size_t... I>
@@ -56,86 +63,82 @@ inline V fold(V x, V y, std::index_sequence<I...>) {
     return __builtin_shufflevector(x, y, even(I)...) + __builtin_shufflevector(x, y, even(I) + S...);
 }
 
-// out[k] = the sum of the lanes of v[k], for k < n. Writes whole vectors, beyond out[n - 1] too.
+// Lane i of the result is the sum of the lanes of v[i], for i < n; the other lanes hold anything.
 template <int n, int S, class Real>
-inline void sums_of_lanes(const Vector<Real>* v, Real* out) {
+inline Vector<Real> sums_of_lanes(const Vector<Real>* v) {
     if constexpr (S == 0) {
-        for (int i = 0; i < n; ++i) *(Loose<Real>*)(out + i * lanes<Real>) = v[i];
+        return v[0];
     } else {
         constexpr auto all = std::make_index_sequence<lanes<Real>>();
         Vector<Real> folded[(n + 1) / 2];
-        for (int i = 0; i + 1 < n; i += 2) folded[i / 2] = fold<S>(v[i], v[i + 1], all);
+        FIRTH_UNROLL for (int i = 0; i + 1 < n; i += 2) folded[i / 2] = fold<S>(v[i], v[i + 1], all);
         if constexpr (n % 2) folded[n / 2] = fold<S>(v[n - 1], v[n - 1], all);
-        sums_of_lanes<(n + 1) / 2, S / 2>(folded, out);
+        return sums_of_lanes<(n + 1) / 2, S / 2, Real>(folded);
     }
 }
 
-// out[k] = h . o_k for T output rows.
-template <int T, class Real>
-FIRTH_HOGWILD inline void dots(const Real* h, Real* const* o, int width, Real* out) {
-    Vector<Real> sums[T] = {};
-    for (int v = 0; v < width; ++v)
-        for (int k = 0; k < T; ++k) sums[k] += vectors(h)[v] * vectors(o[k])[v];
-    sums_of_lanes<T, lanes<Real> / 2>(sums, out);
+// Work goes in tiles of one or two hidden rows and so many output rows: the scores of two fill a vector, and what
+// a tile needs stays in registers, 32 of them where vectors have 16 lanes, else 16.
+template <class Real>
+constexpr int tile = lanes<Real> / 2;
+
+// The scores of H hidden and T output rows: s_ck = h_c . o_k in lane k * H + c, anything in the lanes behind.
+template <int H, int T, class Real>
+FIRTH_HOGWILD inline Vector<Real> dots(const Real* const* h, Real* const* o, int width) {
+    Vector<Real> sums[T * H];
+    FIRTH_UNROLL for (int k = 0; k < T; ++k) FIRTH_UNROLL for (int c = 0; c < H; ++c) sums[k * H + c] =
+        vectors(h[c])[0] * vectors(o[k])[0];
+    for (int v = 1; v < width; ++v)
+        FIRTH_UNROLL for (int k = 0; k < T; ++k) FIRTH_UNROLL for (int c = 0; c < H; ++c) sums[k * H + c] +=
+            vectors(h[c])[v] * vectors(o[k])[v];
+    return sums_of_lanes<T * H, lanes<Real> / 2, Real>(sums);
 }
 
-// For T output rows and columns v to v + B, with g_ck = g[c * m + k] the steps:
-//     e_c += sum_k g_ck o_k,   then   o_k += sum_c g_ck h_c.
-template <int T, int B, class Real>
-FIRTH_HOGWILD inline void step_columns(const Real* const* h, int hidden, Real* const* o, const Real* g, int m,
-                                       Real* e, int width, int v, bool first) {
-    Vector<Real> rows[B][T], moves[B][T] = {};
-    for (int b = 0; b < B; ++b)
-        for (int k = 0; k < T; ++k) rows[b][k] = vectors(o[k])[v + b];
-    for (int c = 0; c < hidden; ++c) {
-        Vector<Real>* sink = vectors(e) + c * width + v;
-        Vector<Real> hidden_row[B], sum[B];
-        for (int b = 0; b < B; ++b) {
-            hidden_row[b] = vectors(h[c])[v + b];
-            sum[b] = first ? Vector<Real>{} : sink[b];
+// With g_ck = g[k * H + c] the steps, the two halves of a step, one or both:
+//     errors: e_c = sum_k g_ck o_k, or if `add`, e_c += that;   moves: o_k += sum_c g_ck h_c.
+template <int H, int T, bool take_errors, bool make_moves, class Real>
+FIRTH_HOGWILD inline void step(const Real* const* h, Real* const* o, const Real* g, Real* const* e, int width,
+                               bool add) {
+    const Vector<Real>* hidden[H];
+    Vector<Real>*rows[T], *errors[H], steps[T * H];
+    FIRTH_UNROLL for (int c = 0; c < H; ++c) hidden[c] = vectors(h[c]), errors[c] = vectors(e[c]);
+    FIRTH_UNROLL for (int k = 0; k < T; ++k) rows[k] = vectors(o[k]);
+    FIRTH_UNROLL for (int i = 0; i < T * H; ++i) steps[i] = splat(g[i]);
+    for (int v = 0; v < width; ++v) {
+        Vector<Real> x[H];
+        FIRTH_UNROLL for (int c = 0; c < H; ++c) x[c] = hidden[c][v];
+        if constexpr (take_errors) {
+            Vector<Real> sums[H];
+            FIRTH_UNROLL for (int c = 0; c < H; ++c) sums[c] = steps[c] * rows[0][v];
+            FIRTH_UNROLL for (int k = 1; k < T; ++k) {
+                FIRTH_UNROLL for (int c = 0; c < H; ++c) sums[c] += steps[k * H + c] * rows[k][v];
+            }
+            FIRTH_UNROLL for (int c = 0; c < H; ++c) errors[c][v] = add ? errors[c][v] + sums[c] : sums[c];
         }
-        for (int k = 0; k < T; ++k) {
-            const Vector<Real> step = g[c * m + k] + Vector<Real>{};
-            for (int b = 0; b < B; ++b) {
-                sum[b] += step * rows[b][k];
-                moves[b][k] += step * hidden_row[b];
+        if constexpr (make_moves) {
+            FIRTH_UNROLL for (int k = 0; k < T; ++k) {  // read again: a row drawn twice moves twice
+                Vector<Real> row = rows[k][v];
+                FIRTH_UNROLL for (int c = 0; c < H; ++c) row += steps[k * H + c] * x[c];
+                rows[k][v] = row;
             }
         }
-        for (int b = 0; b < B; ++b) sink[b] = sum[b];
     }
-    for (int b = 0; b < B; ++b)
-        for (int k = 0; k < T; ++k) vectors(o[k])[v + b] += moves[b][k];  // a row drawn twice moves twice
 }
-
-template <int T, class Real>
-inline void step(const Real* const* h, int hidden, Real* const* o, const Real* g, int m, Real* e, int width,
-                 bool first) {
-    constexpr int columns = vector_bytes == 64 ? 2 : 1;  // what fits in 32 registers, or in 16
-    int v = 0;
-    for (; v + columns <= width; v += columns) step_columns<T, columns>(h, hidden, o, g, m, e, width, v, first);
-    for (; v < width; ++v) step_columns<T, 1>(h, hidden, o, g, m, e, width, v, first);
-}
-
-// Output rows are taken six at a time: six rows, six sums and their operands fill the sixteen registers of AVX2.
-constexpr int tile = 6;
 
 // Calls body.operator()<T>(k) for tiles of T rows from the k-th on that cover m rows.
-template <class Body>
-inline void for_tiles(int m, Body body) {
+template <int full, class Body, int... T>
+inline void for_tiles(int m, Body body, std::integer_sequence<int, T...>) {
     int k = 0;
-    for (; k + tile <= m; k += tile) body.template operator()<tile>(k);
-    switch (m - k) {
-        case 1:
-            return body.template operator()<1>(k);
-        case 2:
-            return body.template operator()<2>(k);
-        case 3:
-            return body.template operator()<3>(k);
-        case 4:
-            return body.template operator()<4>(k);
-        case 5:
-            return body.template operator()<5>(k);
+    for (; k + full <= m; k += full) body.template operator()<full>(k);
+    (void)((m - k == T && (body.template operator()<T>(k), true)) || ...);
+}
+
+template <class Real, class Body>
+inline void for_tiles(int m, Body body) {
+    []<int... T>(int m, Body body, std::integer_sequence<int, T...>) {
+        for_tiles<tile<Real>>(m, body, std::integer_sequence<int, T + 1 ...>());
     }
+    (m, body, std::make_integer_sequence<int, tile<Real> - 1>());
 }
 
 }  // namespace FIRTH_ISA

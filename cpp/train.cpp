@@ -4,39 +4,22 @@
 // Compiled once for each instruction set, with FIRTH_ISA naming its namespace and FIRTH_BYTES its vector
 // width. No standard templates and no static initialisers here: their copies could be linked into every
 // machine's path.
-#include <cstdlib>
-#include <new>
+#include <sched.h>
 
-#include "context.hpp"
-#include "objective.hpp"
-#include "rows.hpp"
+#include "lesson.hpp"
 #include "task.hpp"
 
 namespace firth {
 namespace FIRTH_ISA {
 
-// Hidden rows are learnt so many at a time. More share the loading and storing of output rows; but none of them
-// sees what the others teach these rows, and with all ten of a window at once analogies lose half a point.
-constexpr int together = 3;
+// The nodes nearest the root of a tree, so many of them, are wanted by all threads all the time.
+constexpr uint64_t hot_nodes = 256;
 
-// Room for `count` numbers, on cache lines of its own.
-template <class T>
-class Buffer {
-  public:
-    explicit Buffer(uint64_t count)
-        : data_(static_cast<T*>(::aligned_alloc(64, (count * sizeof(T) / 64 + 2) * 64))) {
-        if (!data_) throw std::bad_alloc();
-    }
-    Buffer(const Buffer&) = delete;
-    ~Buffer() { ::free(data_); }
-    operator T*() const { return data_; }
-
-  private:
-    T* data_;
-};
+// So far, in learning rates, is a row taken to be pulled by one visit towards where it belongs.
+constexpr double pull = 0.1;
 
 template <class Real>
-uint32_t most_outputs(const Task<Real>& task) {
+uint64_t most_outputs(const Task<Real>& task) {
     switch (task.objective.objective) {
         case Objective::softmax:
             return task.text.vocabulary;
@@ -47,62 +30,112 @@ uint32_t most_outputs(const Task<Real>& task) {
     }
 }
 
+// Wait until all threads have come. Whether they go on is decided by the last to come, so that all do the same.
+inline bool meet(const Epoch& epoch, int32_t leave_for) {
+    Meeting& meeting = *epoch.meeting;
+    const uint32_t number = __atomic_load_n(&meeting.number, __ATOMIC_ACQUIRE);
+    if (__atomic_add_fetch(&meeting.arrived, 1, __ATOMIC_ACQ_REL) == epoch.threads) {
+        const int32_t told = __atomic_load_n(epoch.stop, __ATOMIC_RELAXED);
+        __atomic_store_n(&meeting.leave, told == leave_at_once || told == leave_for, __ATOMIC_RELAXED);
+        __atomic_store_n(&meeting.arrived, 0, __ATOMIC_RELAXED);
+        __atomic_store_n(&meeting.number, number + 1, __ATOMIC_RELEASE);
+    }
+    for (int turns = 0; __atomic_load_n(&meeting.number, __ATOMIC_ACQUIRE) == number; ++turns) {
+        if (__atomic_load_n(&meeting.broken, __ATOMIC_RELAXED)) return false;
+        if (turns > 100) sched_yield();
+    }
+    return !__atomic_load_n(&meeting.leave, __ATOMIC_RELAXED);
+}
+
 template <class Real, class Rule>
 class Learner {
   public:
     Learner(const Task<Real>& task, const Epoch& epoch, Counters& counters)
         : Learner(task, epoch, counters, 2 * uint64_t(task.context.window), most_outputs(task)) {}
 
-    void run() {
-        const Order order(task_.text.tokens, epoch_);
-        while (!stopped()) {
-            const uint64_t turn = __atomic_fetch_add(epoch_.next_block, 1, __ATOMIC_RELAXED);
-            if (turn >= order.blocks) return;
-            learn_block(turn, order.block(turn));
-        }
-    }
+    void run() { epoch_.meeting ? learn_in_rounds() : race(); }
 
   private:
-    struct Pending {
-        Buffer<uint32_t> input_ids, output_ids;
-        Buffer<int> ends;
-        Buffer<Real*> rows;
-        Buffer<Real> signs, shifts;
-        Prediction prediction;
-        Outputs<Real> outputs;
-
-        Pending(uint64_t inputs, uint64_t most)
-            : input_ids(inputs),
-              output_ids(most),
-              ends(inputs),
-              rows(most),
-              signs(most + lanes<Real>),
-              shifts(most),
-              prediction{0, 0, input_ids, ends},
-              outputs{output_ids, rows, signs, shifts, 0} {}
-    };
-
     Learner(const Task<Real>& task, const Epoch& epoch, Counters& counters, uint64_t inputs, uint64_t outputs)
         : task_(task),
           epoch_(epoch),
           counters_(counters),
-          pending_{{inputs, outputs}, {inputs, outputs}},
-          words_(block_tokens + inputs),
-          hidden_(inputs),
-          combined_(task.weights.stride),
-          errors_(inputs * task.weights.stride),
-          scores_(together * outputs + lanes<Real>),
-          signs_(together * outputs + lanes<Real>) {}
+          order_(task.text, epoch),
+          most_outputs_(outputs),
+          lessons_{
+              {task, inputs, outputs}, {task, inputs, outputs}, {task, inputs, outputs}, {task, inputs, outputs}},
+          words_(block_tokens + inputs) {}
 
-    bool stopped() const { return __atomic_load_n(epoch_.stop, __ATOMIC_RELAXED) != 0; }
+    // The matrices for one block, where the first so many rows of each are copied when they are asked for.
+    Part<Real> new_part(uint64_t inputs, uint64_t outputs, uint64_t biases) const {
+        const Weights<Real>& weights = task_.weights;
+        const auto capacity = [&](uint64_t limit, uint64_t most) {
+            const uint64_t rows = limit < task_.text.vocabulary ? limit : task_.text.vocabulary;
+            return rows < most ? rows : most;
+        };
+        const uint64_t words = order_.tokens + 2 * task_.context.window, picked = order_.tokens * most_outputs_;
+        return {{weights.input, weights.stride, inputs, capacity(inputs, words)},
+                {weights.output, weights.stride, outputs, capacity(outputs, picked)},
+                {weights.bias, 1, biases, capacity(biases, picked)}};
+    }
 
-    void learn_block(uint64_t turn, uint64_t block) {
+    // Hogwild (Niu et al. 2011): whoever is free takes the next block, and all move the same rows without locks;
+    // but the nodes near the root of a tree, which all want all the time, only between blocks.
+    void race() {
+        const bool tree = task_.objective.objective == Objective::hierarchical_softmax;
+        Part<Real> part = new_part(0, tree && epoch_.threads > 1 ? hot_nodes : 0, 0);
+        while (told() == go_on) {
+            const uint64_t turn = __atomic_fetch_add(epoch_.next_block, 1, __ATOMIC_RELAXED);
+            if (turn >= order_.blocks) return;
+            learn_block(turn, part);
+            part.output.measure(pull * double(rate_), epoch_.threads);
+            part.output.bring_home(0, 1);
+            part.output.forget();
+            publish(part.tally);
+        }
+    }
+
+    // The same whatever the number of threads: blocks are learnt in rounds, each on its own copies of the rows as
+    // the round before left them, and all bring home their moves in the order of the blocks.
+    void learn_in_rounds() {
+        constexpr uint64_t all = ~uint64_t(0);
+        const uint32_t size = blocks_of_a_round, me = epoch_.thread, threads = epoch_.threads;
+        Meeting& meeting = *epoch_.meeting;
+        for (uint32_t p = me; p < size; p += threads) meeting.parts[p] = new Part<Real>(new_part(all, all, all));
+        const auto part = [&](uint32_t p) -> Part<Real>& { return *static_cast<Part<Real>*>(meeting.parts[p]); };
+        while (meet(epoch_, leave_after_block)) {
+            const uint64_t first = *epoch_.next_block;
+            if (first >= order_.blocks) break;
+            const uint32_t parts = order_.blocks - first < size ? uint32_t(order_.blocks - first) : size;
+            for (uint32_t p = me; p < parts; p += threads) {
+                part(p).forget();
+                learn_block(first + p, part(p));
+                part(p).measure(pull * double(rate_), parts);
+            }
+            if (!meet(epoch_, leave_at_once)) break;  // nothing of this round is brought home
+            for (uint32_t p = 0; p < parts; ++p) part(p).bring_home(me, threads);
+            if (me == 0) {
+                for (uint32_t p = 0; p < parts; ++p) publish(part(p).tally);
+                *epoch_.next_block = first + parts;
+            }
+        }
+        for (uint32_t p = me; p < size; p += threads) delete &part(p);
+    }
+
+    int32_t told() const { return __atomic_load_n(epoch_.stop, __ATOMIC_RELAXED); }
+
+    bool stopped() const { return told() == leave_at_once; }
+
+    void learn_block(uint64_t turn, Part<Real>& part) {
+        part.tally = {};
         const Text& text = task_.text;
-        uint64_t begin = block * block_tokens;
-        const uint64_t end = begin + block_tokens < text.tokens ? begin + block_tokens : text.tokens;
-        uint64_t passed = turn * block_tokens;
+        const uint64_t block = order_.block(turn);
+        uint64_t begin = block * order_.tokens;
+        const uint64_t end = begin + order_.tokens < text.tokens ? begin + order_.tokens : text.tokens;
+        uint64_t passed = turn * order_.tokens;
         const uint64_t survival = stream_key(epoch_.seed, epoch_.number, 0);
         Random random(stream_key(epoch_.seed, epoch_.number, block + 1));
+        Draws draws(task_.objective.noise, random);
         uint64_t sentence = sentence_of(begin);
         while (begin < end && !stopped()) {
             while (text.offsets[sentence + 1] <= begin) ++sentence;
@@ -113,13 +146,14 @@ class Learner {
                    stretch);
             const double done = double(passed) / double(text.tokens);
             rate_ = Real(epoch_.rate_from + (epoch_.rate_to - epoch_.rate_from) * done);
-            learn_stretch(stretch, random);
+            learn_stretch(stretch, random, draws, part);
             passed += to - begin;
-            counted_ += to - begin;
+            part.tally.tokens += to - begin;
             begin = to;
         }
-        learn_pending();
-        publish();
+        while (!first_->finished() || !second_->finished()) learn(part);
+        take_up(first_, part);
+        while (!first_->finished()) learn(part);
     }
 
     uint64_t sentence_of(uint64_t token) const {  // the last sentence that begins at or before it
@@ -131,129 +165,54 @@ class Learner {
         return low;
     }
 
-    // Output rows are picked and fetched from memory for one prediction while the one before is computed.
-    void learn_stretch(const Stretch& stretch, Random& random) {
-        const Weights<Real>& weights = task_.weights;
-        for (int at = stretch.begin; at < stretch.end; ++at) {
+    // Two lessons are learnt side by side, so that the arithmetic of one fills the waits of the other, while the
+    // rows of a third are on their way from memory.
+    void learn_stretch(const Stretch& stretch, Random& random, Draws& draws, Part<Real>& part) {
+        for (int at = stretch.begin; at < stretch.end && !stopped(); ++at) {
             const int ahead = at + int(task_.context.window) + 1;
-            if (ahead < stretch.size)
-                prefetch(weights.input + uint64_t(stretch.ids[ahead]) * weights.stride, weights.stride);
-            Pending& next = pending_[turn_];
-            emit(task_.context, stretch, at, random, next.prediction);
-            if (next.prediction.hidden == 0) continue;
-            next.outputs.count = 0;
-            Rule::pick(task_, next.prediction.target, random, next.outputs);
-            for (int k = 0; k < next.outputs.count && k < 64; ++k) prefetch(next.outputs.rows[k], weights.stride);
-            learn_pending();
-            waiting_ = &next;
-            turn_ ^= 1;
-            if (stopped()) return;
+            if (ahead < stretch.size) part.input.fetch(stretch.ids[ahead]);
+            if (at + 2 < stretch.end) Rule::expect(task_, stretch.ids[at + 2]);
+            if (!spare_->prepare(stretch, at, random, draws, part)) continue;
+            while (!first_->finished() && !second_->finished()) learn(part);
+            take_up(first_->finished() ? first_ : second_, part);
+            swap(coming_, spare_);
         }
     }
 
-    void learn_pending() {
-        if (waiting_) learn(waiting_->prediction, waiting_->outputs);
-        waiting_ = nullptr;
+    // The lesson that was coming takes the place of one that is finished.
+    void take_up(Lesson<Real, Rule>*& place, Part<Real>& part) {
+        swap(place, coming_);
+        if (!place->finished()) place->begin(part);
     }
 
-    void learn(const Prediction& prediction, const Outputs<Real>& outputs) {
-        combine(prediction);
-        for (int c = 0; c < prediction.hidden; c += together) {
-            const int left = prediction.hidden - c;
-            learn(hidden_ + c, left < together ? left : together, outputs, errors_ + c * task_.weights.stride);
-        }
-        if (outputs.count > 0) adjoint(prediction);
-        predictions_ += uint64_t(prediction.hidden);
+    static void swap(Lesson<Real, Rule>*& a, Lesson<Real, Rule>*& b) {
+        Lesson<Real, Rule>* const other = a;
+        a = b, b = other;
     }
 
-    void learn(const Real* const* h, int hidden, const Outputs<Real>& outputs, Real* errors) {
-        const int width = int(task_.weights.stride) / lanes<Real>, m = outputs.count;
-        for (int c = 0; c < hidden; ++c)
-            for_tiles(m, [&]<int T>(int k) { dots<T>(h[c], outputs.rows + k, width, scores_ + c * m + k); });
-        link(hidden, outputs);
-        for_tiles(
-            m, [&]<int T>(int k) { step<T>(h, hidden, outputs.rows + k, scores_ + k, m, errors, width, k == 0); });
+    void learn(Part<Real>& part) {
+        first_->score(), second_->score();
+        first_->link(part, rate_), second_->link(part, rate_);
+        first_->move(), second_->move();
     }
 
-    // Scores become steps, in place.
-    FIRTH_HOGWILD void link(int hidden, const Outputs<Real>& outputs) {
-        const int m = outputs.count;
-        if constexpr (Rule::biased) {
-            for (int k = 0; k < m; ++k) {
-                const uint32_t id = outputs.ids[k];
-                outputs.shifts[k] = task_.weights.bias[id] - Real(task_.objective.noise.log_expected[id]);
-            }
-            for (int c = 0; c < hidden; ++c)
-                for (int k = 0; k < m; ++k) scores_[c * m + k] += outputs.shifts[k];
-        }
-        if constexpr (Rule::link == Link::logistic) {
-            for (int c = 0; c < hidden; ++c)
-                for (int k = 0; k < m; k += lanes<Real>)
-                    *(Loose<Real>*)(signs_ + c * m + k) = *(const Loose<Real>*)(outputs.signs + k);
-            logistic_link<Real>(scores_, signs_, hidden * m, rate_, likelihood_);
-        } else {
-            for (int c = 0; c < hidden; ++c)
-                log_likelihood_ += softmax_link(scores_ + c * m, outputs.signs, m, rate_);
-        }
-        if constexpr (Rule::biased)
-            for (int c = 0; c < hidden; ++c)
-                for (int k = 0; k < m; ++k) task_.weights.bias[outputs.ids[k]] += scores_[c * m + k];
-    }
-
-    Real share(int rows) const { return task_.context.mean ? Real(1) / Real(rows) : Real(1); }
-
-    Real* input(uint32_t id) const { return task_.weights.input + uint64_t(id) * task_.weights.stride; }
-
-    // h_c = the mean or the sum of the rows of group c; a group of one row is that row, where it lies.
-    FIRTH_HOGWILD void combine(const Prediction& prediction) {
-        if (prediction.ends[0] == 1) {
-            for (int c = 0; c < prediction.hidden; ++c) hidden_[c] = input(prediction.ids[c]);
-            return;
-        }
-        const int width = int(task_.weights.stride) / lanes<Real>, rows = prediction.ends[0];
-        const Real scale = share(rows);
-        for (int v = 0; v < width; ++v) {
-            Vector<Real> sum = {};
-            for (int i = 0; i < rows; ++i) sum += vectors(input(prediction.ids[i]))[v];
-            vectors<Real>(combined_)[v] = sum * scale;
-        }
-        hidden_[0] = combined_;
-    }
-
-    // The transpose of combine: each row of group c moves by its share of e_c.
-    FIRTH_HOGWILD void adjoint(const Prediction& prediction) {
-        const int width = int(task_.weights.stride) / lanes<Real>;
-        for (int c = 0, i = 0; c < prediction.hidden; ++c) {
-            const Real scale = task_.context.exact ? share(prediction.ends[c] - i) : Real(1);
-            const Vector<Real>* error = vectors<Real>(errors_ + c * task_.weights.stride);
-            for (; i < prediction.ends[c]; ++i)
-                for (int v = 0; v < width; ++v) vectors(input(prediction.ids[i]))[v] += scale * error[v];
-        }
-    }
-
-    void publish() {
-        __atomic_store_n(&counters_.tokens, counters_.tokens + counted_, __ATOMIC_RELAXED);
-        __atomic_store_n(&counters_.predictions, counters_.predictions + predictions_, __ATOMIC_RELAXED);
-        double loss = counters_.loss - log_likelihood_ - likelihood_.logarithm();
+    void publish(const Tally<Real>& tally) {
+        const double loss = counters_.loss + tally.loss();
+        __atomic_store_n(&counters_.tokens, counters_.tokens + tally.tokens, __ATOMIC_RELAXED);
+        __atomic_store_n(&counters_.predictions, counters_.predictions + tally.predictions, __ATOMIC_RELAXED);
         __atomic_store(&counters_.loss, &loss, __ATOMIC_RELAXED);
-        counted_ = predictions_ = 0;
-        log_likelihood_ = 0;
-        likelihood_ = LogProduct<Real>();
     }
 
     const Task<Real>& task_;
     const Epoch& epoch_;
     Counters& counters_;
-    Pending pending_[2];
-    Pending* waiting_ = nullptr;
-    int turn_ = 0;
+    const Order order_;
+    const uint64_t most_outputs_;
+    Lesson<Real, Rule> lessons_[4];
+    Lesson<Real, Rule>*first_ = &lessons_[0], *second_ = &lessons_[1], *coming_ = &lessons_[2],
+                 *spare_ = &lessons_[3];
     Buffer<uint32_t> words_;
-    Buffer<Real*> hidden_;
-    Buffer<Real> combined_, errors_, scores_, signs_;
     Real rate_ = 0;
-    LogProduct<Real> likelihood_;
-    double log_likelihood_ = 0;
-    uint64_t counted_ = 0, predictions_ = 0;
 };
 
 template <class Real>

@@ -187,7 +187,7 @@ def test_every_instruction_set_learns_the_same(monkeypatch, isa, context, object
         pytest.skip(f"this CPU has no {isa}")
     assert _core.instruction_set() == isa
     other = word2vec(context, objective, epochs=2).fit(text, progress=False)
-    assert other.history[-1].loss == pytest.approx(best.history[-1].loss, rel=1e-4)
+    assert other.history[-1].loss == pytest.approx(best.history[-1].loss, rel=1e-3)
     np.testing.assert_allclose(other.vectors.matrix, best.vectors.matrix, atol=1e-3)
 
 

@@ -180,13 +180,13 @@ Outcome seen(const std::vector<Counters>& counters) {
 constexpr double rate = 0.03;
 
 // One epoch at `rate` (or 0) by so many threads, which begin together; the calling thread watches, and may have
-// them stop as soon as it sees a token counted.
+// them stop as soon as it sees a token counted. In rounds, or racing.
 template <class Real>
 Outcome run_epoch(LearnIn<Real> learn, const Task<Real>& task, double rate, unsigned threads,
-                  bool stop_early = false) {
+                  bool stop_early = false, bool in_rounds = false) {
     uint64_t next_block = 0;
     int32_t stop = 0;
-    const Epoch epoch{7, 0, rate, rate / 2, &next_block, &stop};
+    Meeting meeting{};
     std::vector<Counters> counters(threads);
     std::atomic<unsigned> running = threads;
     std::latch start(threads);
@@ -194,7 +194,8 @@ Outcome run_epoch(LearnIn<Real> learn, const Task<Real>& task, double rate, unsi
     for (unsigned i = 0; i < threads; ++i)
         workers.emplace_back([&, i] {
             start.arrive_and_wait();
-            learn(task, epoch, counters[i]);
+            learn(task, {7, 0, rate, rate / 2, &next_block, &stop, i, threads, in_rounds ? &meeting : nullptr},
+                  counters[i]);
             --running;
         });
     while (running > 0) {
@@ -323,7 +324,7 @@ void race_on_counters() {
     const Model<float> model(corpora.text, contexts[0].settings, Objective::negative_sampling, 10, 5);
     uint64_t next_block = 0;
     const int32_t stop = 0;
-    const Epoch epoch{7, 0, 0.05, 0, &next_block, &stop};
+    const Epoch epoch{7, 0, 0.05, 0, &next_block, &stop, 0, 2, nullptr};
     Counters counters{};
     std::thread other([&] { choose_instruction_set().learn(model.task(), epoch, counters); });
     choose_instruction_set().learn(model.task(), epoch, counters);

@@ -1,0 +1,126 @@
+// A thread's own copies of rows that other threads move, too.
+//
+// Rows that all threads want all the time, like those near the root of a tree, would travel from core to core with
+// every prediction; and what becomes of a row that two threads move depends on who comes first. So a thread may
+// learn a block on copies of its own, made as rows are asked for, and bring home how far they have moved.
+#pragma once
+#include <cmath>
+
+#include "buffer.hpp"
+#include "random.hpp"
+#include "rows.hpp"
+
+namespace firth {
+namespace FIRTH_ISA {
+
+// How much of its move a row is to make when `parts` threads have each moved a copy of it n times. Say that every
+// time pulls it by a small share s of its distance to where it belongs. Then all of them one after another
+// would take it 1 - exp(-parts x) of the way, x = n s, where the sum of the moves takes it parts (1 - exp(-x)):
+// too far. The quotient is 1 for rows that are seldom moved, and makes the mean of those that all move all the
+// time.
+inline double share_of_move(double x, uint32_t parts) {
+    return parts == 1 ? 1 : ::expm1(-x * parts) / (parts * ::expm1(-x));
+}
+
+template <class Real>
+class Copies {
+  public:
+    // Of rows of `stride` numbers, those with an id below `limit` are copied, at most `capacity` of them; the
+    // others are used where they lie.
+    Copies(Real* home, uint32_t stride, uint64_t limit, uint64_t capacity)
+        : home_(home),
+          stride_(stride),
+          limit_(limit),
+          mask_(power_of_two(2 * capacity) - 1),
+          table_(mask_ + 1),
+          entries_(capacity),
+          own_((capacity + ahead) * stride) {
+        for (uint64_t i = 0; i <= mask_; ++i) table_[i] = 0;
+    }
+
+    Real* row(uint32_t id) { return id < limit_ ? copy(id) : home(id); }
+
+    // Inline, or the compiler takes it for a function that does nothing.
+    __attribute__((always_inline)) void fetch(uint32_t id) const {
+        if (limit_ <= id || !table_[slot(id)]) prefetch(home(id), stride_);
+    }
+
+    // How far each row is to move takes the place of its copy. A visit pulls a row by `share`.
+    FIRTH_HOGWILD void measure(double share, uint32_t parts) {
+        each(0, 1, [&](const Entry& entry, const Real* row, Real* own) {
+            const Real part = Real(share_of_move(share * entry.visits, parts));
+            for (uint32_t j = 0; j < stride_; ++j) own[j] = part * (own[j] - row[j]);
+        });
+    }
+
+    // Then the rows move whose ids leave `rest` when divided by `divisor`.
+    FIRTH_HOGWILD void bring_home(uint32_t rest, uint32_t divisor) const {
+        each(rest, divisor, [&](const Entry&, Real* row, const Real* own) {
+            for (uint32_t j = 0; j < stride_; ++j) row[j] += own[j];
+        });
+    }
+
+    void forget() {
+        for (uint32_t i = 0; i < count_; ++i) table_[entries_[i].slot] = 0;
+        count_ = 0;
+    }
+
+  private:
+    struct Entry {
+        uint32_t id, visits;
+        uint64_t slot;
+    };
+
+    static constexpr uint32_t ahead = 8;  // so many rows further on are fetched from memory
+
+    static uint64_t power_of_two(uint64_t least) {
+        uint64_t power = 1;
+        while (power < least) power *= 2;
+        return power;
+    }
+
+    Real* home(uint32_t id) const { return home_ + uint64_t(id) * stride_; }
+    Real* own(uint32_t entry) const { return own_ + uint64_t(entry) * stride_; }
+
+    // Where in the table the id stands, or a free slot that it may take.
+    uint64_t slot(uint32_t id) const {
+        uint64_t at = hashed(id) & mask_;
+        while (table_[at] && entries_[table_[at] - 1].id != id) at = (at + 1) & mask_;
+        return at;
+    }
+
+    FIRTH_HOGWILD Real* copy(uint32_t id) {
+        const uint64_t at = slot(id);
+        if (!table_[at]) {
+            entries_[count_] = {id, 0, at};
+            prefetch(own(count_ + ahead), stride_);
+            for (uint32_t j = 0; j < stride_; ++j) own(count_)[j] = home(id)[j];
+            table_[at] = ++count_;
+        }
+        const uint32_t entry = table_[at] - 1;
+        ++entries_[entry].visits;
+        return own(entry);
+    }
+
+    template <class Body>
+    void each(uint32_t rest, uint32_t divisor, Body body) const {
+        const auto wanted = [&](uint32_t i) { return i < count_ && entries_[i].id % divisor == rest; };
+        for (uint32_t i = 0; i < count_; ++i) {
+            if (wanted(i + ahead)) {
+                prefetch(home(entries_[i + ahead].id), stride_);
+                prefetch(own(i + ahead), stride_);
+            }
+            if (wanted(i)) body(entries_[i], home(entries_[i].id), own(i));
+        }
+    }
+
+    Real* home_;
+    uint32_t stride_, count_ = 0;
+    uint64_t limit_, mask_;
+    Buffer<uint32_t> table_;  // a power of two, at most half full, probed linearly: entry + 1, or 0
+    Buffer<Entry> entries_;
+    Buffer<Real> own_;
+};
+
+}  // namespace FIRTH_ISA
+}  // namespace firth

@@ -1,0 +1,197 @@
+// One prediction being learnt: the rows that it concerns, and the two dense products around the objective's link.
+#pragma once
+#include "context.hpp"
+#include "copies.hpp"
+#include "objective.hpp"
+
+namespace firth {
+namespace FIRTH_ISA {
+
+// What has been learnt.
+template <class Real>
+struct Tally {
+    uint64_t tokens = 0, predictions = 0;
+    LogProduct<Real> likelihood = {};
+    double log_likelihood = 0;
+
+    double loss() const { return -log_likelihood - likelihood.logarithm(); }
+};
+
+// The matrices as those see them who learn a block.
+template <class Real>
+struct Part {
+    Copies<Real> input, output, bias;
+    Tally<Real> tally = {};
+
+    void measure(double share, uint32_t parts) {
+        input.measure(share, parts), output.measure(share, parts), bias.measure(share, parts);
+    }
+    void bring_home(uint32_t rest, uint32_t divisor) const {
+        input.bring_home(rest, divisor), output.bring_home(rest, divisor), bias.bring_home(rest, divisor);
+    }
+    void forget() { input.forget(), output.forget(), bias.forget(); }
+};
+
+template <class Real, class Rule>
+class Lesson {
+  public:
+    // With room for so many input rows and output rows.
+    Lesson(const Task<Real>& task, uint64_t inputs, uint64_t outputs)
+        : task_(task),
+          input_ids_(inputs),
+          output_ids_(outputs),
+          ends_(inputs),
+          rows_(outputs),
+          input_rows_(inputs),
+          hidden_(inputs),
+          errors_(inputs),
+          signs_(outputs + lanes<Real>),
+          shifts_(outputs + lanes<Real>),
+          scores_(2 * (outputs + lanes<Real>)),
+          combined_(task.weights.stride),
+          moves_(inputs * task.weights.stride),
+          prediction_{0, 0, input_ids_, ends_},
+          outputs_{output_ids_, rows_, signs_, shifts_, 0} {}
+
+    // Take up the prediction at a position, and have its output rows fetched from memory. False if there is
+    // nothing to learn there.
+    bool prepare(const Stretch& stretch, int at, Random& random, Draws& draws, const Part<Real>& part) {
+        emit(task_.context, stretch, at, random, prediction_);
+        outputs_.count = learnt_ = 0;
+        if (prediction_.hidden == 0) return false;
+        Rule::pick(task_, prediction_.target, draws, outputs_);
+        for (int k = 0; k < outputs_.count; ++k) part.output.fetch(outputs_.ids[k]);
+        *(Loose<Real>*)(outputs_.signs + outputs_.count) = Loose<Real>{};
+        return true;
+    }
+
+    // The rows, and h_c: the mean or the sum of the rows of group c; a group of one row is that row, where it
+    // lies.
+    FIRTH_HOGWILD void begin(Part<Real>& part) {
+        for (int k = 0; k < outputs_.count; ++k) outputs_.rows[k] = part.output.row(outputs_.ids[k]);
+        const bool alone = prediction_.ends[0] == 1;
+        const int inputs = alone ? prediction_.hidden : prediction_.ends[0];
+        for (int i = 0; i < inputs; ++i) input_rows_[i] = part.input.row(prediction_.ids[i]);
+        // What goes back to a row alone may be added at once, unless more tiles of outputs are yet to see it.
+        direct_ = alone && outputs_.count <= tile<Real> && !task_.weights.frozen;
+        for (int c = 0; c < prediction_.hidden; ++c) {
+            hidden_[c] = alone ? input_rows_[c] : combined_;
+            errors_[c] = direct_ ? input_rows_[c] : moves_ + c * task_.weights.stride;
+        }
+        if (!alone) combine(inputs);
+    }
+
+    bool finished() const { return learnt_ == prediction_.hidden; }
+
+    // The three steps in which the next one or two hidden rows are learnt, called in turn. More rows at a time
+    // would share the loading and storing of output rows; but none sees what the others teach these, and with all
+    // ten of a window at once analogies lose half a point.
+    void score() {
+        next([&]<int H>() {
+            for_tiles<Real>(outputs_.count, [&]<int T>(int k) {
+                scores(k) = dots<H, T>(hidden_ + learnt_, outputs_.rows + k, width());
+            });
+        });
+    }
+
+    void link(Part<Real>& part, Real rate) {
+        next([&]<int H>() {
+            if constexpr (Rule::biased) shift<H>(part.bias);
+            if constexpr (Rule::link == Link::logistic)
+                logistic_link<H>(&scores(0), outputs_, rate, part.tally.likelihood);
+            else
+                part.tally.log_likelihood += softmax_link<H>(&scores(0), outputs_, rate);
+            if constexpr (Rule::biased) move_biases<H>(part.bias);
+            part.tally.predictions += H;
+        });
+    }
+
+    void move() {
+        next([&]<int H>() {
+            if (!Rule::repeats || outputs_.count <= tile<Real>) {
+                step<H, true, true>();
+            } else {  // a row may stand in two tiles: all errors come before the first move
+                step<H, true, false>();
+                step<H, false, true>();
+            }
+            if (!direct_)
+                for (int c = learnt_; c < learnt_ + H; ++c) adjoint(c);
+            learnt_ += H;
+        });
+    }
+
+  private:
+    template <class Body>
+    void next(Body body) {
+        const int left = prediction_.hidden - learnt_;
+        if (left >= 2)
+            body.template operator()<2>();
+        else if (left == 1)
+            body.template operator()<1>();
+    }
+
+    template <int H, bool take_errors, bool make_moves>
+    void step() {
+        for_tiles<Real>(outputs_.count, [&]<int T>(int k) {
+            FIRTH_ISA::step<H, T, take_errors, make_moves>(hidden_ + learnt_, outputs_.rows + k,
+                                                           (const Real*)&scores(k), errors_ + learnt_, width(),
+                                                           k > 0 || direct_);
+        });
+    }
+
+    int width() const { return int(task_.weights.stride) / lanes<Real>; }
+
+    Vector<Real>& scores(int k) { return vectors<Real>(scores_)[k / tile<Real>]; }
+
+    Real share(int rows) const { return task_.context.mean ? Real(1) / Real(rows) : Real(1); }
+
+    FIRTH_HOGWILD void combine(int rows) {
+        const Real scale = share(rows);
+        for (int v = 0; v < width(); ++v) {
+            Vector<Real> sum = {};
+            for (int i = 0; i < rows; ++i) sum += vectors<Real>(input_rows_[i])[v];
+            vectors<Real>(combined_)[v] = sum * scale;
+        }
+    }
+
+    // The transpose of combine: each row of group c moves by its share of e_c.
+    FIRTH_HOGWILD void adjoint(int c) {
+        const int begin = c ? prediction_.ends[c - 1] : 0, end = prediction_.ends[c], width = this->width();
+        const Vector<Real> scale = splat(task_.context.exact ? share(end - begin) : Real(1));
+        const Vector<Real>* error = vectors<Real>(errors_[c]);
+        const uint8_t* frozen = task_.weights.frozen;
+        for (int i = begin; i < end; ++i) {
+            if (frozen && frozen[prediction_.ids[i]]) continue;
+            Vector<Real>* row = vectors<Real>(input_rows_[i]);
+            for (int v = 0; v < width; ++v) row[v] += scale * error[v];
+        }
+    }
+
+    template <int H>
+    FIRTH_HOGWILD void shift(Copies<Real>& bias) {
+        for (int k = 0; k < outputs_.count; ++k) {
+            const uint32_t id = outputs_.ids[k];
+            outputs_.shifts[k] = *bias.row(id) - Real(task_.objective.noise.log_expected[id]);
+        }
+        for (int k = 0; k < outputs_.count; k += tile<Real>) scores(k) += repeated<H>(outputs_.shifts + k);
+    }
+
+    template <int H>
+    FIRTH_HOGWILD void move_biases(Copies<Real>& bias) {
+        for (int k = 0; k < outputs_.count; ++k)
+            for (int c = 0; c < H; ++c) *bias.row(outputs_.ids[k]) += scores(k)[k % tile<Real> * H + c];
+    }
+
+    const Task<Real>& task_;
+    Buffer<uint32_t> input_ids_, output_ids_;
+    Buffer<int> ends_;
+    Buffer<Real*> rows_, input_rows_, hidden_, errors_;
+    Buffer<Real> signs_, shifts_, scores_, combined_, moves_;
+    Prediction prediction_;
+    Outputs<Real> outputs_;
+    int learnt_ = 0;  // hidden rows
+    bool direct_ = false;
+};
+
+}  // namespace FIRTH_ISA
+}  // namespace firth
