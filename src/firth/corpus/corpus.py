@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from firth._core import renumber
 from firth.corpus import cache as caches
-from firth.corpus import draft, sources, storage
+from firth.corpus import draft as drafts
+from firth.corpus import sources, storage
 from firth.corpus.draft import Draft, Writer, together
 from firth.corpus.reader import Reader
 from firth.corpus.tokenizers import Tokenizer, add
@@ -110,7 +111,7 @@ class Corpus:
             caches.entry(
                 caches.root(cache),
                 {**settings, "files": reader.state()},
-                lambda folder: draft.write(folder, count, reader.name, helpers),
+                lambda folder: drafts.write(folder, count, reader.name, helpers),
             )
         )
 
@@ -118,7 +119,7 @@ class Corpus:
     def _temporary(cls, count: Callable[[Draft], None], name: str, threads: int) -> Corpus:
         # The mapped files outlive their names: nothing is left behind, however the process ends.
         with storage.scratch() as folder:
-            draft.write(folder, count, name, threads)
+            drafts.write(folder, count, name, threads)
             return cls._of(storage.open_arrays(folder))
 
     @classmethod

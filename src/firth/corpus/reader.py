@@ -124,15 +124,17 @@ def _cut(chunks: Iterable[bytes], ends: bytes) -> Iterator[bytes]:
 
     A byte order mark at the beginning is left out.
     """
-    mark = codecs.BOM_UTF8
+    mark, piece = codecs.BOM_UTF8, b"\n"
     waiting: list[bytes | memoryview] = []
     for chunk in chunks:
         cut = max(chunk.rfind(end) for end in ends) + 1
         if cut:
-            yield b"".join([*waiting, memoryview(chunk)[:cut]]).removeprefix(mark)
+            piece = b"".join([*waiting, memoryview(chunk)[:cut]]).removeprefix(mark)
+            yield piece
             mark, waiting = b"", []
         waiting.append(memoryview(chunk)[cut:])
-    if last := b"".join(waiting).removeprefix(mark):
+    last = b"".join(waiting).removeprefix(mark)
+    if last or not piece.endswith(b"\n"):
         yield last + b"\n"
 
 
