@@ -408,7 +408,9 @@ def test_progress_is_in_bytes_on_disk(tmp_path, kind, threads):
         (tmp_path / name).write_bytes(COMPRESS[kind](TEXT.encode() * 20))
     calls = []
     with narrow(chunk=1 << 16, memory=1 << 30):
-        Corpus.read(tmp_path, threads=threads, progress=lambda *call: calls.append((call, threading.current_thread())))
+        Corpus.read(
+            tmp_path, threads=threads, progress=lambda *call: calls.append((call, threading.current_thread()))
+        )
     size = sum(path.stat().st_size for path in tmp_path.iterdir())
     done, totals = zip(*(call for call, _ in calls), strict=True)
     assert set(totals) == {size}

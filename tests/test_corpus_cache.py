@@ -11,7 +11,9 @@ from corpora import READ, TEXT, check, run, sentences, split
 
 from firth.corpus import Corpus, storage
 from firth.corpus import cache as caches
+from firth.corpus import corpus as corpora_module
 from firth.corpus import draft as drafts
+from firth.corpus.reader import Reader
 from firth.errors import CorpusError, FirthError
 
 
@@ -185,6 +187,21 @@ def test_an_interruption_leaves_nothing(file, cache):
 
     with pytest.raises(KeyboardInterrupt):
         Corpus.read(file, progress=interrupt)
+    assert entries(cache) == []
+
+
+def test_an_interruption_ends_all_threads(file, cache, monkeypatch):
+    def endless(self, number):
+        while True:
+            yield b"the cat sat\n" * 1_000
+
+    def interrupt(done, total):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Reader, "_chunks", endless)
+    monkeypatch.setattr(corpora_module, "SHARE", 1)
+    with pytest.raises(KeyboardInterrupt):
+        Corpus.read(file, threads=3, progress=interrupt)
     assert entries(cache) == []
 
 

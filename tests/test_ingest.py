@@ -23,7 +23,11 @@ def fed(*pieces: bytes) -> list[list[str]]:
     words = {own_id: word.decode() for own_id, word in zip(own_ids.tolist(), sorted_words, strict=True)}
     assert sorted(words) == list(range(len(words)))
     ids = [own_id for piece, _ in encoded for own_id in piece.tolist()]
-    assert counts.tolist() == [ids.count(own_id) for own_id in own_ids] if len(ids) < 1_000 else counts.sum() == len(ids)
+    assert (
+        counts.tolist() == [ids.count(own_id) for own_id in own_ids]
+        if len(ids) < 1_000
+        else counts.sum() == len(ids)
+    )
     lines = [[]]
     for piece, ends in encoded:
         for a, b in pairwise([0, *ends.tolist()]):

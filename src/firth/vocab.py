@@ -110,18 +110,18 @@ class Vocabulary:
                 ) from error
         if not words:
             raise VocabularyError(f"{path}: the vocabulary is empty; write one with firth vocab")
-        if len(set(words)) < len(words):
-            raise VocabularyError(_repeated(words, path))
+        _check_distinct(words, path)
         return cls._ranked(words, np.array(counts, dtype=np.int64))
 
 
-def _repeated(words: list[str], path: str | Path) -> str:
+def _check_distinct(words: list[str], path: str | Path) -> None:
+    if len(set(words)) == len(words):
+        return
     seen: set[str] = set()
     for number, word in enumerate(words, start=1):
         if word in seen:
-            break
+            raise VocabularyError(f"{path}:{number}: {word!r} stands here for the second time; keep one of them")
         seen.add(word)
-    return f"{path}:{number}: {word!r} stands here for the second time; keep one of them"
 
 
 def _escape(word: bytes) -> bytes:

@@ -118,7 +118,9 @@ class PackedWords(Words):
         """The bytes of the words from `start` to `stop`; faster than one by one."""
         for first in range(start, len(self) if stop is None else stop, _BLOCK):
             begin = int(self.ends[first - 1]) if first else 0
-            ends = self.ends[first : first + _BLOCK if stop is None else min(first + _BLOCK, stop)] - np.uint64(begin)
+            ends = self.ends[first : first + _BLOCK if stop is None else min(first + _BLOCK, stop)] - np.uint64(
+                begin
+            )
             text = self.text[begin : begin + int(ends[-1])].tobytes()
             for low, high in pairwise([0, *ends.tolist()]):
                 yield text[low:high]

@@ -1,4 +1,4 @@
-"""A corpus in the making: threads count and encode, each with a table of words of its own, in any order of the text.
+"""A corpus in the making: threads count and encode it in any order, each with a table of words of its own.
 
 A table that has grown large is written down as a sorted run of words, and begun anew; so is each table in the end.
 The runs are merged, which gives every word its count and rank, and then the ids, which each run had numbered for
@@ -11,6 +11,7 @@ import json
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -32,8 +33,7 @@ Key = tuple[float, float]
 
 def write(folder: Path, fill: Callable[[Draft], None], name: str, threads: int) -> None:
     """Write the corpus that `fill` gives to a draft; raises `CorpusError` for no words and a full disk."""
-    with storage.scratch(prefix="draft-", parent=folder) as scratch:
-        draft = Draft(scratch, threads)
+    with storage.scratch(prefix="draft-", parent=folder) as scratch, closing(Draft(scratch, threads)) as draft:
         fill(draft)
         draft.finish(folder, name)
     sizes = {part: (folder / part).stat().st_size for part in storage.DTYPES}
@@ -48,7 +48,8 @@ def together(task: Callable[[], None], threads: int, stop: Callable[[], None], p
     An interruption calls `stop`, upon which they should soon end.
     """
     if threads == 1:
-        return task()
+        task()
+        return
     with ThreadPoolExecutor(threads) as pool:
         try:
             working = [pool.submit(task) for _ in range(threads)]
@@ -91,9 +92,15 @@ class _Column:
         self._size += len(array)
         return slice(begin, self._size)
 
-    def close(self) -> NDArray[Any]:
-        self._file.close()
+    def read(self, part: slice) -> NDArray[Any]:
+        offset = part.start * np.dtype(self._dtype).itemsize
+        return np.fromfile(self._path, self._dtype, part.stop - part.start, offset=offset)
+
+    def mapped(self) -> NDArray[Any]:
         return storage.mapped(self._path, self._dtype)
+
+    def close(self) -> None:
+        self._file.close()
 
 
 class Draft:
@@ -105,9 +112,18 @@ class Draft:
         self._folder = folder
         self._lock = threading.Lock()  # guards what follows
         self._ids, self._ends = _Column(folder / "ids", np.uint32), _Column(folder / "ends", np.uint64)
-        dtypes = {"text": np.uint8, "word-ends": np.uint64, "counts": np.int64, "own-ids": np.uint32}
-        self._words = [_Column(folder / part, dtype) for part, dtype in dtypes.items()]
+        self._words = (
+            _Column(folder / "text", np.uint8),
+            _Column(folder / "word-ends", np.uint64),
+            _Column(folder / "counts", np.int64),
+            _Column(folder / "own-ids", np.uint32),
+        )
         self._runs: list[_Run] = []
+
+    def close(self) -> None:
+        """Close the files of the draft."""
+        for column in (self._ids, self._ends, *self._words):
+            column.close()
 
     def add(self, key: Key, encoded: Encoded) -> _Stretch:
         """Keep what became of a piece of text."""
@@ -117,17 +133,17 @@ class Draft:
 
     def add_run(self, ingest: Ingest, stretches: list[_Stretch]) -> None:
         """Keep the words so far, by which these stretches are encoded."""
-        arrays = ingest.drain()
+        arrays: tuple[NDArray[Any], ...] = ingest.drain()
         with self._lock:
             text, words, *_ = [column.append(array) for column, array in zip(self._words, arrays, strict=True)]
             self._runs.append(_Run(text, words, stretches))
 
     def finish(self, folder: Path, name: str) -> None:
         """Write the arrays of the corpus into `folder`."""
-        *words, own_ids = (column.close() for column in self._words)
-        ranks = self._merge(folder, name, *words)
+        text, ends, counts, own_ids = (column.mapped() for column in self._words)
+        ranks = self._merge(folder, name, text, ends, counts)
         _order([stretch for run in self._runs for stretch in run.stretches])
-        translation = _Translation(self._runs, own_ids, ranks, self._ids.close(), self._ends.close(), folder)
+        translation = _Translation(self._runs, own_ids, ranks, self._ids, self._ends, folder)
         together(translation.work, min(self.threads, len(self._runs)), translation.stopped.set, lambda: None)
 
     def _merge(
@@ -144,10 +160,14 @@ class Draft:
             pass
         if not merge.words:
             raise CorpusError(f"{name}: not one word is in it; give text, or check the tokenizer")
-        sizes = {"word_text": merge.bytes, "word_ends": merge.words, "word_order": merge.words, "counts": merge.words}
-        vocabulary = [storage.room(folder / part, storage.DTYPES[part], size) for part, size in sizes.items()]
-        ranks = storage.room(self._folder / "ranks", np.uint32, len(ends))
-        while merge.place(*vocabulary, ranks, _MERGED):
+
+        def room(part: str, size: int) -> NDArray[Any]:
+            return storage.room(folder / part, storage.DTYPES[part], size)
+
+        vocabulary_text, vocabulary_ends = room("word_text", merge.bytes), room("word_ends", merge.words)
+        order, totals = room("word_order", merge.words), room("counts", merge.words)
+        ranks = storage.room(self._folder / "ranks", np.uint32, len(counts))
+        while merge.place(vocabulary_text, vocabulary_ends, order, totals, ranks, _MERGED):
             pass
         return ranks
 
@@ -183,15 +203,15 @@ def _order(stretches: list[_Stretch]) -> None:
 
 
 class _Translation:
-    """Provisional ids, as they came, become ranks in the order of the text; any number of threads may `work` at it."""
+    """Provisional ids, as they came, become ranks in the order of the text; any threads may `work` at it."""
 
     def __init__(
         self,
         runs: list[_Run],
         own_ids: NDArray[np.uint32],
         ranks: NDArray[np.uint32],
-        ids: NDArray[np.uint32],
-        ends: NDArray[np.uint64],
+        ids: _Column,
+        ends: _Column,
         folder: Path,
     ):
         self.stopped = threading.Event()
@@ -205,17 +225,21 @@ class _Translation:
     def work(self) -> None:
         """Translate run after run until none is left."""
         folder = self._folder
-        with storage.open_file(folder / "ids", "r+") as ids, storage.open_file(folder / "offsets", "r+") as offsets:
+        with (
+            storage.open_file(folder / "ids", "r+") as ids,
+            storage.open_file(folder / "offsets", "r+") as offsets,
+        ):
             while run := self._take():
                 table = np.empty(run.words.stop - run.words.start, dtype=np.uint32)
                 table[self._own_ids[run.words]] = self._ranks[run.words]
                 for stretch in run.stretches:
                     if self.stopped.is_set():
                         return
-                    ids.seek(stretch.word * self._ids.itemsize)
-                    storage.append(ids, renumber(self._ids[stretch.ids], table))
-                    offsets.seek((1 + stretch.sentence) * self._ends.itemsize)
-                    storage.append(offsets, self._ends[stretch.ends] + np.uint64(stretch.word))
+                    ids.seek(stretch.word * table.itemsize)
+                    storage.append(ids, renumber(self._ids.read(stretch.ids), table))
+                    ends = self._ends.read(stretch.ends) + np.uint64(stretch.word)
+                    offsets.seek((1 + stretch.sentence) * ends.itemsize)
+                    storage.append(offsets, ends)
 
     def _take(self) -> _Run | None:
         with self._next:

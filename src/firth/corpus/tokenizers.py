@@ -20,9 +20,9 @@ from firth.errors import CorpusError, MissingExtraError, SettingsError
 class Tokenizer:
     """A way to make words of a text.
 
-    `encode(ingest, piece)` counts the words of a piece of text, which ends with one of `ends`, and gives what became
-    of them. Tokenizers of equal `identity` make the same words of a text; None is equal to nothing. A `native` one
-    works without the GIL, so that several threads are faster than one.
+    `encode(ingest, piece)` counts the words of a piece of text, which ends with one of `ends`, and gives what
+    became of them. Tokenizers of equal `identity` make the same words of a text; None is equal to nothing. A
+    `native` one works without the GIL, so that several threads are faster than one.
     """
 
     identity: str | None
