@@ -68,9 +68,8 @@ auto drain(Ingest& ingest) {
         nb::gil_scoped_release free;
         words = ingest.drain();
     }
-    std::vector<uint8_t> text(words.text.begin(), words.text.end());
-    return std::make_tuple(array(std::move(text)), array(std::move(words.ends)), array(std::move(words.counts)),
-                           array(std::move(words.ids)));
+    return std::make_tuple(array(std::move(words.text)), array(std::move(words.ends)),
+                           array(std::move(words.counts)), array(std::move(words.ids)));
 }
 
 }  // namespace
@@ -90,5 +89,5 @@ void bind_ingest(nb::module_& m) {
         .def("drain", &drain,
              "The words since the last call, sorted by bytes: their UTF-8 text (uint8), the end of each in it "
              "(uint64), their counts (int64), their ids (uint32). Ids begin anew.")
-        .def_prop_ro("memory", &Ingest::memory, "The bytes that the words take.");
+        .def_prop_ro("memory", &Ingest::memory, "The bytes that the words take, and that `drain` needs besides.");
 }

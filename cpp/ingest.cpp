@@ -154,13 +154,20 @@ void WordTable::grow() {
 }
 
 size_t WordTable::memory() const {
-    return slots_.size() * sizeof(Slot) + entries_.capacity() * sizeof(Entry) + text_.capacity();
+    // The slots go before the words are sorted, for which each has a key of 16 bytes.
+    constexpr size_t kSorted = 16 + sizeof(uint32_t) + sizeof(uint64_t) + sizeof(int64_t);
+    const size_t drained = entries_.size() * kSorted + text_.size();
+    return entries_.capacity() * sizeof(Entry) + text_.capacity() +
+           std::max(slots_.size() * sizeof(Slot), drained);
 }
 
-SortedWords WordTable::sorted() const {
+SortedWords WordTable::drain() && {
+    slots_ = {};
     SortedWords sorted;
     sorted.ids = order_by_bytes(entries_.size() - 1, [this](uint32_t id) { return word(id + 1); });
     sorted.text.reserve(text_.size());
+    sorted.ends.reserve(sorted.ids.size());
+    sorted.counts.reserve(sorted.ids.size());
     for (uint32_t id : sorted.ids) {
         const std::string_view next = word(id + 1);
         sorted.text.insert(sorted.text.end(), next.begin(), next.end());
@@ -210,7 +217,7 @@ Encoded Ingest::take() {
 }
 
 SortedWords Ingest::drain() {
-    return std::exchange(table_, {}).sorted();
+    return std::exchange(table_, {}).drain();
 }
 
 }  // namespace firth

@@ -15,7 +15,7 @@ namespace firth {
 
 // Words sorted by their bytes, with their counts and provisional ids.
 struct SortedWords {
-    std::vector<char> text;      // the words one after another
+    std::vector<uint8_t> text;   // the words one after another
     std::vector<uint64_t> ends;  // the end of each in it
     std::vector<int64_t> counts;
     std::vector<uint32_t> ids;
@@ -29,8 +29,8 @@ class WordTable {
     // The id of the word, which is counted once more.
     uint32_t count(std::string_view word);
 
-    SortedWords sorted() const;
-    size_t memory() const;  // bytes
+    SortedWords drain() &&;
+    size_t memory() const;  // bytes, those that `drain` needs besides among them
 
   private:
     struct Slot {
@@ -82,7 +82,8 @@ class Ingest {
     // The words of all that was given since the last call; ids begin anew.
     SortedWords drain();
 
-    size_t memory() const { return table_.memory(); }  // bytes that the words take
+    // The bytes that the words take, and that `drain` needs besides.
+    size_t memory() const { return table_.memory(); }
 
   private:
     WordTable table_;

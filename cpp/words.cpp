@@ -1,6 +1,9 @@
 #include "words.hpp"
 
+#include <functional>
 #include <stdexcept>
+
+#include "paging.hpp"
 
 namespace firth {
 
@@ -64,6 +67,7 @@ int64_t Merge::next(std::string_view& word) {
 }
 
 bool Merge::survey(size_t most) {
+    read_ahead();
     std::string_view word;
     for (; most > 0 && !heads_.empty(); --most) {
         Class& same = classes_[next(word)];
@@ -92,6 +96,7 @@ void Merge::end_survey() {
 }
 
 bool Merge::place(const Result& result, size_t most) {
+    read_ahead();
     std::string_view word;
     for (; most > 0 && !heads_.empty(); --most) {
         const int64_t count = next(word);
@@ -105,6 +110,22 @@ bool Merge::place(const Result& result, size_t most) {
         for (uint32_t run : holders_) result.ranks[begins_[run] + at_[run] - 1] = rank;
     }
     return !heads_.empty();
+}
+
+void Merge::read_ahead() const {
+    constexpr uint64_t kBytes = 32 << 20, kLeast = 4096, kMost = 1 << 18;  // bytes in all; words of a run
+    constexpr uint64_t kWord = 3 * sizeof(uint64_t);
+    const uint64_t words = std::clamp(kBytes / kWord / std::max<uint64_t>(runs_.size(), 1), kLeast, kMost);
+    for (size_t run = 0; run < runs_.size(); ++run) {
+        const auto& [list, counts] = runs_[run];
+        const uint64_t from = at_[run], to = std::min<uint64_t>(from + words, list.size);
+        if (from == to) continue;
+        advise(list.ends + from, list.ends + to, MADV_WILLNEED);
+        advise(counts + from, counts + to, MADV_WILLNEED);
+        const char* text = list[from].data();
+        advise(text, std::min(text + words * sizeof(uint64_t), list.text + list.ends[list.size - 1]),
+               MADV_WILLNEED);
+    }
 }
 
 }  // namespace firth

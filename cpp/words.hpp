@@ -92,6 +92,8 @@ class Merge {
         uint64_t words = 0, bytes = 0;
     };
 
+    // Has the system read what comes next in mapped files: it cannot foresee so many places at once.
+    void read_ahead() const;
     static bool after(const Head& a, const Head& b);
     void rewind();
     void push(uint32_t run);

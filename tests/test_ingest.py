@@ -40,7 +40,7 @@ def fed(*pieces: bytes) -> list[list[str]]:
 
 @given(texts, st.sets(st.integers(0, 60)))
 def test_any_text_in_pieces_is_what_python_makes_of_it(text, at):
-    text = text.removeprefix("\ufeff") + "\n"
+    text = f"x{text}\n"  # a byte order mark at the beginning is no word, but that is not decided here
     spaces = [match.end() for match in re.finditer(rb"[ \n]", text.encode())]
     assert fed(*cut(text.encode(), [end for number, end in enumerate(spaces) if number in at])) == split(text)
 

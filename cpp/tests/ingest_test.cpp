@@ -203,7 +203,7 @@ std::string any_word(Random& random) {
 }
 
 firth::WordList list(const firth::SortedWords& words) {
-    return {words.text.data(), words.ends.data(), words.ends.size()};
+    return {reinterpret_cast<const char*>(words.text.data()), words.ends.data(), words.ends.size()};
 }
 
 // Counts of some of the same words by several tables, merged, are those of a map.

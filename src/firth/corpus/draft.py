@@ -8,6 +8,7 @@ itself, are translated into ranks and put in the order of the text. Nothing depe
 from __future__ import annotations
 
 import json
+import mmap
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -23,7 +24,7 @@ from firth._core import Ingest, Merge, renumber
 from firth.corpus import storage
 from firth.errors import CorpusError
 
-MEMORY = 128 << 20  # bytes of words that are counted in memory, by all threads together
+MEMORY = 64 << 20  # bytes of words that are counted in memory, by all threads together
 _MERGED = 1 << 18  # words merged at a time
 _POLL_SECONDS = 0.1
 
@@ -84,7 +85,7 @@ class _Column:
     """A file of numbers that grows."""
 
     def __init__(self, path: Path, dtype: type[np.generic]):
-        self._path, self._dtype, self._file, self._size = path, dtype, storage.open_file(path), 0
+        self.path, self._dtype, self._file, self._size = path, dtype, storage.open_file(path), 0
 
     def append(self, array: NDArray[Any]) -> slice:
         begin = self._size
@@ -94,10 +95,10 @@ class _Column:
 
     def read(self, part: slice) -> NDArray[Any]:
         offset = part.start * np.dtype(self._dtype).itemsize
-        return np.fromfile(self._path, self._dtype, part.stop - part.start, offset=offset)
+        return np.fromfile(self.path, self._dtype, part.stop - part.start, offset=offset)
 
     def mapped(self) -> NDArray[Any]:
-        return storage.mapped(self._path, self._dtype)
+        return storage.mapped(self.path, self._dtype)
 
     def close(self) -> None:
         self._file.close()
@@ -118,11 +119,12 @@ class Draft:
             _Column(folder / "counts", np.int64),
             _Column(folder / "own-ids", np.uint32),
         )
+        self._ranks = _Column(folder / "ranks", np.uint32)
         self._runs: list[_Run] = []
 
     def close(self) -> None:
         """Close the files of the draft."""
-        for column in (self._ids, self._ends, *self._words):
+        for column in (self._ids, self._ends, *self._words, self._ranks):
             column.close()
 
     def add(self, key: Key, encoded: Encoded) -> _Stretch:
@@ -140,36 +142,36 @@ class Draft:
 
     def finish(self, folder: Path, name: str) -> None:
         """Write the arrays of the corpus into `folder`."""
-        text, ends, counts, own_ids = (column.mapped() for column in self._words)
-        ranks = self._merge(folder, name, text, ends, counts)
+        self._merge(folder, name)
         _order([stretch for run in self._runs for stretch in run.stretches])
-        translation = _Translation(self._runs, own_ids, ranks, self._ids, self._ends, folder)
+        own_ids = self._words[-1]
+        translation = _Translation(self._runs, own_ids, self._ranks, self._ids, self._ends, folder)
         together(translation.work, min(self.threads, len(self._runs)), translation.stopped.set, lambda: None)
 
-    def _merge(
-        self,
-        folder: Path,
-        name: str,
-        text: NDArray[np.uint8],
-        ends: NDArray[np.uint64],
-        counts: NDArray[np.int64],
-    ) -> NDArray[np.uint32]:
-        """Write the vocabulary; returns the ranks of the words of all runs."""
+    def _merge(self, folder: Path, name: str) -> None:
+        """Write the vocabulary, and the ranks of the words of all runs."""
+        text, ends, counts, _ = (column.mapped() for column in self._words)
+        # Read ahead at each of so many places, the system would drive out its own pages; `Merge` does it itself.
+        storage.advise((text, ends, counts), mmap.MADV_RANDOM)
         merge = Merge([(text[run.text], ends[run.words], counts[run.words]) for run in self._runs])
         while merge.survey(_MERGED):
-            pass
+            storage.advise((text, ends, counts), mmap.MADV_DONTNEED)  # nothing is lost: they are files
         if not merge.words:
             raise CorpusError(f"{name}: not one word is in it; give text, or check the tokenizer")
 
         def room(part: str, size: int) -> NDArray[Any]:
             return storage.room(folder / part, storage.DTYPES[part], size)
 
-        vocabulary_text, vocabulary_ends = room("word_text", merge.bytes), room("word_ends", merge.words)
-        order, totals = room("word_order", merge.words), room("counts", merge.words)
-        ranks = storage.room(self._folder / "ranks", np.uint32, len(counts))
-        while merge.place(vocabulary_text, vocabulary_ends, order, totals, ranks, _MERGED):
-            pass
-        return ranks
+        result = (
+            room("word_text", merge.bytes),
+            room("word_ends", merge.words),
+            room("word_order", merge.words),
+            room("counts", merge.words),
+            storage.room(self._ranks.path, np.uint32, len(counts)),
+        )
+        storage.advise(result, mmap.MADV_RANDOM)
+        while merge.place(*result, _MERGED):
+            storage.advise((text, ends, counts, *result), mmap.MADV_DONTNEED)
 
 
 class Writer:
@@ -208,8 +210,8 @@ class _Translation:
     def __init__(
         self,
         runs: list[_Run],
-        own_ids: NDArray[np.uint32],
-        ranks: NDArray[np.uint32],
+        own_ids: _Column,
+        ranks: _Column,
         ids: _Column,
         ends: _Column,
         folder: Path,
@@ -231,7 +233,7 @@ class _Translation:
         ):
             while run := self._take():
                 table = np.empty(run.words.stop - run.words.start, dtype=np.uint32)
-                table[self._own_ids[run.words]] = self._ranks[run.words]
+                table[self._own_ids.read(run.words)] = self._ranks.read(run.words)
                 for stretch in run.stretches:
                     if self.stopped.is_set():
                         return

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import mmap
+import os
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -26,8 +28,6 @@ DTYPES: dict[str, type[np.generic]] = {
     "word_ends": np.uint64,
     "word_order": np.uint32,
 }
-_BLOCK = 1 << 20  # zeros written at a time
-
 Arrays = dict[str, NDArray[Any]]
 
 
@@ -56,10 +56,13 @@ def append(file: io.FileIO, array: NDArray[Any]) -> None:
 
 def room(path: Path, dtype: type[np.generic], size: int) -> NDArray[Any]:
     """An array of zeros that is mapped to be filled; the disk has room for it, or this raises `CorpusError`."""
-    zeros = np.zeros(_BLOCK, dtype=dtype)
     with open_file(path) as file:
-        for begin in range(0, size, _BLOCK):
-            append(file, zeros[: size - begin])
+        try:
+            file.truncate(size * np.dtype(dtype).itemsize)
+            if size and hasattr(os, "posix_fallocate"):  # macOS has none
+                os.posix_fallocate(file.fileno(), 0, size * np.dtype(dtype).itemsize)
+        except OSError as error:
+            raise unwritable(path.parent, error) from error
     return mapped(path, dtype, "r+")
 
 
@@ -89,6 +92,16 @@ def open_arrays(folder: Path) -> Arrays:
 def mapped(path: Path, dtype: type[np.generic], mode: Literal["r", "r+"] = "r") -> NDArray[Any]:
     """The numbers of a file, which are read when they are looked at."""
     return np.asarray(np.memmap(path, dtype, mode)) if path.stat().st_size else np.empty(0, dtype)
+
+
+def advise(arrays: Iterable[NDArray[Any]], advice: int) -> None:
+    """Tell the system how the files that the arrays map are used: one of mmap.MADV_*."""
+    for array in arrays:
+        base: Any = array
+        while isinstance(base, np.ndarray):
+            base = base.base
+        if isinstance(base, mmap.mmap):  # an empty array is none
+            base.madvise(advice)
 
 
 def temporary_array(blocks: Iterable[NDArray[np.uint32]]) -> NDArray[np.uint32]:
