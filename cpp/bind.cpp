@@ -4,6 +4,7 @@
 namespace nb = nanobind;
 
 void bind_ingest(nb::module_& m);
+void bind_paging(nb::module_& m);
 void bind_train(nb::module_& m);
 void bind_words(nb::module_& m);
 
@@ -12,6 +13,7 @@ NB_MODULE(_core, m) {
     nb::set_leak_warnings(false);
     m.doc() = "The native loops of Firth: they see integers and floats; what a person touches is Python.";
     bind_ingest(m);
+    bind_paging(m);
     bind_train(m);
     bind_words(m);
 }

@@ -36,7 +36,12 @@ class Ingest:
 
     @property
     def memory(self) -> int:
-        """The bytes that the words take."""
+        """The bytes that the words take, and that `drain` needs besides."""
+
+def read_ahead(ids: Annotated[NDArray[numpy.uint32], dict(shape=(None,), order='C', device='cpu', writable=False)], offsets: Annotated[NDArray[numpy.uint64], dict(shape=(None,), order='C', device='cpu', writable=False)], *, seed: int, epoch: int, next_block: Annotated[NDArray[numpy.uint64], dict(shape=(None,))], stop: Annotated[NDArray[numpy.int32], dict(shape=(None,))]) -> None:
+    """
+    While an epoch is learnt, have the system read the blocks that come next, and unmap those that are learnt; ends with the epoch or `stop`. The ids must lie in a mapped file: in memory they would be lost.
+    """
 
 class NoiseTable:
     """A distribution over ids, to draw from in constant time."""
