@@ -4,13 +4,16 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 SOURCES := CMakeLists.txt pyproject.toml $(shell find cpp src -name __pycache__ -prune -o -type f ! -name '*.so' -print)
 
-.PHONY: demo test lint clean
+.PHONY: demo test test-long lint clean
 
 demo: .venv/firth .venv/with-plot
 	$(BIN)/firth demo -o out/demo
 
 test: .venv/firth .venv/with-test
 	$(BIN)/python -m pytest
+
+test-long: .venv/firth .venv/with-test
+	$(BIN)/python -m pytest -m long
 
 lint: .venv/firth .venv/with-test .venv/with-lint
 	$(BIN)/ruff format --check src tests benchmarks

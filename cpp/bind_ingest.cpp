@@ -1,6 +1,5 @@
-// Ingest for Python: chunks or sentences in, arrays out; the GIL is free while text is worked on.
+// Ingest for Python: text or sentences in, arrays out; the GIL is free while text is worked on.
 #include <nanobind/nanobind.h>
-#include <nanobind/ndarray.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/tuple.h>
 
@@ -8,24 +7,15 @@
 #include <utility>
 #include <vector>
 
+#include "bind.hpp"
 #include "ingest.hpp"
 
 namespace nb = nanobind;
+using namespace nb::literals;
 using firth::Encoded;
 using firth::Ingest;
 
 namespace {
-
-template <typename T>
-using Array = nb::ndarray<nb::numpy, T, nb::ndim<1>>;
-
-// The elements of a container as an array, which keeps them alive.
-template <typename Container>
-auto array(Container&& elements) {
-    auto* kept = new Container(std::move(elements));
-    nb::capsule owner(kept, [](void* pointer) noexcept { delete static_cast<Container*>(pointer); });
-    return Array<typename Container::value_type>(kept->data(), {kept->size()}, owner);
-}
 
 using Arrays = std::pair<Array<uint32_t>, Array<uint64_t>>;
 
@@ -33,20 +23,17 @@ Arrays arrays(Encoded&& encoded) {
     return {array(std::move(encoded.ids)), array(std::move(encoded.ends))};
 }
 
-// What `work` makes of the text, done without the GIL; an invalid byte becomes an exception of Python's.
-template <typename Work>
-Arrays encoded_by(Ingest& ingest, Work work) {
-    Encoded encoded;
+// An invalid byte becomes an exception of Python's.
+Arrays add_text(Ingest& ingest, const nb::bytes& text) {
     try {
         nb::gil_scoped_release free;
-        work();
-        encoded = ingest.take();
+        ingest.add_text(text.c_str(), text.size());
     } catch (const firth::InvalidByte& invalid) {
         nb::object type = nb::module_::import_("firth._core").attr("InvalidByte");
         PyErr_SetObject(type.ptr(), nb::make_tuple(invalid.line, invalid.column, invalid.byte).ptr());
         throw nb::python_error();
     }
-    return arrays(std::move(encoded));
+    return arrays(ingest.take());
 }
 
 // A token that holds surrogate escapes stands for the bytes that they escape.
@@ -63,7 +50,7 @@ void add_token(Ingest& ingest, nb::handle token) {
     ingest.add_word({PyBytes_AS_STRING(bytes.ptr()), static_cast<size_t>(PyBytes_GET_SIZE(bytes.ptr()))});
 }
 
-Arrays add(Ingest& ingest, const nb::typed<nb::list, nb::any>& sentences) {
+Arrays add_sentences(Ingest& ingest, const nb::typed<nb::list, nb::any>& sentences) {
     for (nb::handle sentence : sentences) {
         if (PyUnicode_Check(sentence.ptr())) throw nb::type_error("a sentence is a string, not a list of tokens");
         nb::object tokens = nb::steal(PySequence_Fast(sentence.ptr(), "a sentence is not a list of tokens"));
@@ -75,15 +62,14 @@ Arrays add(Ingest& ingest, const nb::typed<nb::list, nb::any>& sentences) {
     return arrays(ingest.take());
 }
 
-auto vocabulary(const Ingest& ingest) {
-    firth::Ranking ranking;
+auto drain(Ingest& ingest) {
+    firth::SortedWords words;
     {
         nb::gil_scoped_release free;
-        ranking = ingest.vocabulary();
+        words = ingest.drain();
     }
-    std::vector<uint8_t> text(ranking.text.begin(), ranking.text.end());
-    return std::make_tuple(array(std::move(text)), array(std::move(ranking.ends)), array(std::move(ranking.order)),
-                           array(std::move(ranking.counts)), array(std::move(ranking.ranks)));
+    return std::make_tuple(array(std::move(words.text)), array(std::move(words.ends)),
+                           array(std::move(words.counts)), array(std::move(words.ids)));
 }
 
 }  // namespace
@@ -94,23 +80,14 @@ void bind_ingest(nb::module_& m) {
         PyExc_ValueError, nullptr));
     nb::class_<Ingest>(m, "Ingest", "Counts and encodes text piece by piece; ids are provisional till the end.")
         .def(nb::init<>())
-        .def(
-            "feed",
-            [](Ingest& ingest, const nb::bytes& text) {
-                return encoded_by(ingest, [&] { ingest.feed(text.c_str(), text.size()); });
-            },
-            nb::arg("text"),
-            "Any piece of UTF-8. Gives the ids of the words that ended in it (uint32), and for each sentence "
-            "that ended how many words came before its end, in all (uint64). Raises InvalidByte.")
-        .def(
-            "end_text", [](Ingest& ingest) { return encoded_by(ingest, [&] { ingest.end_text(); }); },
-            "The end of a text and of its last line; gives what `feed` gives.")
-        .def("add", &add, nb::arg("sentences"),
-             "A list of sentences, each a sequence of tokens that may hold anything; gives what `feed` gives. "
+        .def("add_text", &add_text, "text"_a,
+             "A piece of UTF-8, over whose end no word reaches. Gives the ids of its words (uint32), and for each "
+             "line that ended how many words of the piece came before (uint64). Raises InvalidByte.")
+        .def("add_sentences", &add_sentences, "sentences"_a,
+             "A list of sentences, each a sequence of tokens that may hold anything; gives what `add_text` gives. "
              "Raises TypeError or ValueError for what is not such a list.")
-        .def("vocabulary", &vocabulary,
-             "Words by falling count, ties by bytes: their UTF-8 text (uint8), the end of each in it "
-             "(uint64), "
-             "their order by bytes (uint32), their counts (int64); and the rank of each provisional id "
-             "(uint32).");
+        .def("drain", &drain,
+             "The words since the last call, sorted by bytes: their UTF-8 text (uint8), the end of each in it "
+             "(uint64), their counts (int64), their ids (uint32). Ids begin anew.")
+        .def_prop_ro("memory", &Ingest::memory, "The bytes that the words take, and that `drain` needs besides.");
 }

@@ -29,20 +29,24 @@ inline bool survives(const Text& text, uint64_t key, uint64_t position) {
     return id < text.vocabulary && uint32_t(hashed(key + position) >> 32) <= text.keep[id];
 }
 
-// Gather the surviving words of [begin, end), a part of the sentence [sentence, sentence_end).
+// Gather the surviving words of [begin, end), a part of the sentence [sentence, sentence_end). Where none of them
+// survives nobody asks for their context, and none is sought: it may be millions of unknown words away.
 inline void gather(const Text& text, uint64_t key, int window, uint64_t sentence, uint64_t begin, uint64_t end,
                    uint64_t sentence_end, Stretch& stretch) {
-    int size = 0;
-    for (uint64_t p = begin; p > sentence && size < window;)
-        if (survives(text, key, --p)) stretch.ids[window - ++size] = text.ids[p];
-    uint32_t* ids = stretch.ids += window - size;  // what precedes was written backwards, up to ids[window]
-    stretch.begin = size;
+    uint32_t* const first = stretch.ids + window;
+    int count = 0, before = 0, after = 0;
     for (uint64_t p = begin; p < end; ++p)
-        if (survives(text, key, p)) ids[size++] = text.ids[p];
-    stretch.end = size;
-    for (uint64_t p = end; p < sentence_end && size < stretch.end + window; ++p)
-        if (survives(text, key, p)) ids[size++] = text.ids[p];
-    stretch.size = size;
+        if (survives(text, key, p)) first[count++] = text.ids[p];
+    if (count > 0) {
+        for (uint64_t p = begin; p > sentence && before < window;)
+            if (survives(text, key, --p)) *(first - ++before) = text.ids[p];
+        for (uint64_t p = end; p < sentence_end && after < window; ++p)
+            if (survives(text, key, p)) first[count + after++] = text.ids[p];
+    }
+    stretch.ids = first - before;
+    stretch.begin = before;
+    stretch.end = before + count;
+    stretch.size = before + count + after;
 }
 
 // The prediction at position `at` of a stretch; one without context has no hidden rows.

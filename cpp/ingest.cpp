@@ -1,11 +1,12 @@
 #include "ingest.hpp"
 
-#include <algorithm>
 #include <array>
+#include <bit>
 #include <cstring>
-#include <numeric>
 #include <stdexcept>
 #include <utility>
+
+#include "words.hpp"
 
 namespace firth {
 namespace {
@@ -39,11 +40,9 @@ bool is_space(uint32_t character) {
     }
 }
 
-constexpr uint32_t kByteOrderMark = 0xfeff;
-
 struct Character {
     uint32_t code;
-    int size;  // 0: invalid; -1: cut short by the end
+    int size;  // 0: invalid
 };
 
 // A character of two to four bytes, strictly: nothing overlong, no surrogates, nothing beyond U+10FFFF.
@@ -54,8 +53,7 @@ Character decode(const char* position, const char* end) {
     if (lead < 0xc2 || lead > 0xf4) return {0, 0};
     uint32_t code = lead & (0x7f >> size);
     for (int i = 1; i < size; ++i) {
-        if (position + i == end) return {0, -1};
-        if ((bytes[i] & 0xc0) != 0x80) return {0, 0};
+        if (position + i == end || (bytes[i] & 0xc0) != 0x80) return {0, 0};
         code = code << 6 | (bytes[i] & 0x3f);
     }
     const bool overlong = (size == 3 && code < 0x800) || (size == 4 && code < 0x10000);
@@ -95,13 +93,30 @@ uint32_t hash_of(std::string_view word) {
     return static_cast<uint32_t>(state ^ state >> 32);
 }
 
+// The first byte from `position` on that may be more than a letter of ASCII: white space, control characters, and
+// whatever is not ASCII.
+const char* skip_letters(const char* position, const char* end) {
+    constexpr uint64_t kOnes = 0x0101010101010101;
+    for (; end - position >= 8; position += 8) {
+        uint64_t bytes;
+        std::memcpy(&bytes, position, 8);
+        if constexpr (std::endian::native == std::endian::big) bytes = __builtin_bswap64(bytes);
+        // Subtracting 0x21 borrows from the high bit of smaller bytes; what it borrows from bytes above does not
+        // matter, for the lowest is taken.
+        if (const uint64_t found = ((bytes - 0x21 * kOnes) | bytes) & 0x80 * kOnes)
+            return position + std::countr_zero(found) / 8;
+    }
+    while (position < end && static_cast<uint8_t>(*position - 0x21) < 0x5f) ++position;
+    return position;
+}
+
 }  // namespace
 
 WordTable::WordTable() : slots_(1 << 16), entries_(1), mask_((1 << 16) - 1) {}
 
-std::string_view WordTable::word(size_t id) const {
-    const uint64_t begin = entries_[id].end;
-    return std::string_view(text_).substr(begin, entries_[id + 1].end - begin);
+std::string_view WordTable::word(size_t entry) const {
+    const uint64_t begin = entries_[entry - 1].end;
+    return {text_.data() + begin, entries_[entry].end - begin};
 }
 
 uint32_t WordTable::count(std::string_view word) {
@@ -109,7 +124,7 @@ uint32_t WordTable::count(std::string_view word) {
     for (size_t at = hash;; ++at) {
         Slot& slot = slots_[at & mask_];
         if (slot.entry == 0) return insert(word, hash, &slot);
-        if (slot.hash == hash && this->word(slot.entry - 1) == word) {
+        if (slot.hash == hash && this->word(slot.entry) == word) {
             ++entries_[slot.entry].count;
             return slot.entry - 1;
         }
@@ -118,9 +133,8 @@ uint32_t WordTable::count(std::string_view word) {
 
 uint32_t WordTable::insert(std::string_view word, uint32_t hash, Slot* slot) {
     const size_t entry = entries_.size();
-    // The last id is kept free: it says "unknown" in encoded text.
     if (entry == UINT32_MAX) throw std::length_error("more than 4,294,967,294 distinct words");
-    text_.append(word);
+    text_.insert(text_.end(), word.begin(), word.end());
     entries_.push_back({text_.size(), 1});
     *slot = {hash, static_cast<uint32_t>(entry)};
     if (2 * entry > mask_) grow();
@@ -139,112 +153,71 @@ void WordTable::grow() {
     }
 }
 
-void Ingest::feed(const char* data, size_t size) {
-    buffer_.append(data, size);
-    const char* const begin = buffer_.data();
-    word_ = begin;
-    const char* const stop = scan(begin + scanned_, begin + buffer_.size());
-    scanned_ = stop - word_;
-    base_ = offset(word_);
-    buffer_.erase(0, word_ - begin);
+size_t WordTable::memory() const {
+    // The slots go before the words are sorted, for which each has a key of 16 bytes.
+    constexpr size_t kSorted = 16 + sizeof(uint32_t) + sizeof(uint64_t) + sizeof(int64_t);
+    const size_t drained = entries_.size() * kSorted + text_.size();
+    return entries_.capacity() * sizeof(Entry) + text_.capacity() +
+           std::max(slots_.size() * sizeof(Slot), drained);
 }
 
-// Finds the words up to the end, or up to a character that the end cuts short; gives where it stopped.
-const char* Ingest::scan(const char* position, const char* end) {
-    while (position < end) {
+SortedWords WordTable::drain() && {
+    slots_ = {};
+    SortedWords sorted;
+    sorted.ids = order_by_bytes(entries_.size() - 1, [this](uint32_t id) { return word(id + 1); });
+    sorted.text.reserve(text_.size());
+    sorted.ends.reserve(sorted.ids.size());
+    sorted.counts.reserve(sorted.ids.size());
+    for (uint32_t id : sorted.ids) {
+        const std::string_view next = word(id + 1);
+        sorted.text.insert(sorted.text.end(), next.begin(), next.end());
+        sorted.ends.push_back(sorted.text.size());
+        sorted.counts.push_back(entries_[id + 1].count);
+    }
+    return sorted;
+}
+
+void Ingest::add_text(const char* data, size_t size) {
+    const char* const end = data + size;
+    const char* word = data;  // the begin of the current word, line and character
+    const char* line = data;
+    const char* position = data;
+    const size_t lines = encoded_.ends.size();
+    const auto end_word = [&](const char* next) {
+        if (position > word) add_word({word, static_cast<size_t>(position - word)});
+        word = position = next;
+    };
+    while ((position = skip_letters(position, end)) < end) {
         switch (kKinds[static_cast<uint8_t>(*position)]) {
             case kWord:
                 ++position;
                 break;
             case kSpace:
-                end_word(position);
-                word_ = ++position;
+                end_word(position + 1);
                 break;
             case kNewline:
-                end_word(position);
-                word_ = ++position;
-                end_line(position);
+                end_word(position + 1);
+                end_sentence();
+                line = position;
                 break;
             case kMultibyte:
-                const char* const next = scan_multibyte(position, end);
-                if (next == position) return position;
-                position = next;
+                const Character character = decode(position, end);
+                if (character.size == 0)
+                    throw InvalidByte{encoded_.ends.size() - lines + 1, static_cast<uint64_t>(position - line) + 1,
+                                      static_cast<uint8_t>(*position)};
+                const char* const next = position + character.size;
+                is_space(character.code) ? end_word(next) : void(position = next);
         }
     }
-    return position;
-}
-
-const char* Ingest::scan_multibyte(const char* position, const char* end) {
-    const Character character = decode(position, end);
-    if (character.size == 0) reject(position);
-    if (character.size < 0) return position;
-    const char* const next = position + character.size;
-    if (is_space(character.code)) {
-        end_word(position);
-        word_ = next;
-    } else if (character.code == kByteOrderMark && offset(position) == 0) {
-        word_ = next;
-        line_start_ = offset(next);
-    }
-    return next;
-}
-
-void Ingest::end_text() {
-    const char* const begin = buffer_.data();
-    const char* const end = begin + buffer_.size();
-    if (begin + scanned_ < end) reject(begin + scanned_);
-    word_ = begin;
     end_word(end);
-    if (offset(end) > line_start_) end_sentence();
-    buffer_.clear();
-    scanned_ = base_ = line_start_ = 0;
-    line_ = 1;
-}
-
-void Ingest::end_word(const char* position) {
-    if (position > word_) add_word({word_, static_cast<size_t>(position - word_)});
-}
-
-void Ingest::end_line(const char* next) {
-    end_sentence();
-    ++line_;
-    line_start_ = offset(next);
-}
-
-void Ingest::reject(const char* position) const {
-    throw InvalidByte{line_, offset(position) - line_start_ + 1, static_cast<uint8_t>(*position)};
-}
-
-void Ingest::add_word(std::string_view word) {
-    encoded_.ids.push_back(table_.count(word));
-    ++words_;
 }
 
 Encoded Ingest::take() {
     return std::exchange(encoded_, {});
 }
 
-Ranking Ingest::vocabulary() const {
-    const size_t size = table_.size();
-    std::vector<uint32_t> by_bytes(size);
-    std::iota(by_bytes.begin(), by_bytes.end(), 0);
-    std::sort(by_bytes.begin(), by_bytes.end(),
-              [&](uint32_t a, uint32_t b) { return table_.word(a) < table_.word(b); });
-    std::vector<uint32_t> by_count = by_bytes;
-    std::stable_sort(by_count.begin(), by_count.end(),
-                     [&](uint32_t a, uint32_t b) { return table_.occurrences(a) > table_.occurrences(b); });
-
-    Ranking ranking;
-    ranking.ranks.resize(size);
-    for (size_t rank = 0; rank < size; ++rank) {
-        const uint32_t id = by_count[rank];
-        ranking.text.append(table_.word(id));
-        ranking.ends.push_back(ranking.text.size());
-        ranking.counts.push_back(table_.occurrences(id));
-        ranking.ranks[id] = static_cast<uint32_t>(rank);
-    }
-    for (uint32_t id : by_bytes) ranking.order.push_back(ranking.ranks[id]);
-    return ranking;
+SortedWords Ingest::drain() {
+    return std::exchange(table_, {}).drain();
 }
 
 }  // namespace firth

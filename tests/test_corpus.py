@@ -4,16 +4,20 @@ import os
 import sys
 import threading
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
-from corpora import COMPRESS, READ, TEXT, check, cut, run, split, texts
+from corpora import COMPRESS, READ, TEXT, check, run, split, texts
 from hypothesis import given
 from hypothesis import strategies as st
 
 from firth._core import Ingest
-from firth.corpus import UNKNOWN, Corpus, tokenizers
+from firth.corpus import UNKNOWN, Corpus, reader
+from firth.corpus import corpus as corpora_module
+from firth.corpus import draft as drafts
 from firth.errors import CorpusError, MissingExtraError, SettingsError
 from firth.vocab import Vocabulary
 
@@ -190,6 +194,77 @@ def test_settings_that_cannot_work(file):
         Corpus.read([["a"]], tokenizer="words")
 
 
+# ---- pieces, threads, tables that are full
+
+
+@contextmanager
+def narrow(chunk: int, memory: int) -> Iterator[None]:
+    """Files are read in small chunks, on any number of threads, and words fill the memory soon."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(reader, "CHUNK", chunk)
+        patched.setattr(corpora_module, "SHARE", 1)
+        patched.setattr(drafts, "MEMORY", memory)
+        yield
+
+
+TABLE = Ingest().memory  # of an empty one
+
+
+@given(
+    many=st.lists(texts, min_size=1, max_size=3),
+    chunk=st.integers(1, 40),
+    threads=st.integers(1, 3),
+    memory=st.sampled_from([1, 4 * TABLE]),
+)
+@pytest.mark.parametrize("tokenizer", ["whitespace", "words", str.split])
+def test_pieces_threads_and_memory_change_nothing(tmp_path_factory, tokenizer, many, chunk, threads, memory):
+    folder = tmp_path_factory.mktemp("many")
+    many[-1] += " x"  # one word at least
+    for number, text in enumerate(many):
+        (folder / f"{number}.txt").write_bytes(text.encode())
+    with narrow(1 << 20, 1 << 30):
+        whole = Corpus.read(folder, tokenizer=tokenizer, cache=False, threads=1)
+    if tokenizer != "words":
+        check(whole, [line for text in many for line in split(text)])
+    with narrow(chunk, memory):
+        pieces = Corpus.read(folder, tokenizer=tokenizer, cache=False, threads=threads)
+    assert contents(pieces) == contents(whole)
+
+
+def contents(corpus: Corpus) -> list[bytes]:
+    words = corpus.vocab.words
+    return [
+        array.tobytes()
+        for array in (corpus.ids, corpus.offsets, corpus.vocab.counts, words.text, words.ends, words.order)
+    ]
+
+
+@pytest.mark.parametrize("kind", ["txt", "gz", "xz"])
+def test_many_threads_and_many_runs(tmp_path, kind):
+    random = np.random.default_rng(1)
+    for number in range(5):
+        words = random.zipf(1.2, 20_000) % 3_000
+        text = "".join(f"{word}{' ' if word % 9 else chr(10)}" for word in words)
+        (tmp_path / f"{number}.txt").write_bytes(COMPRESS[kind](text.encode()))
+    whole = contents(Corpus.read(tmp_path, cache=False, threads=1))
+    with narrow(chunk=5_000, memory=1):
+        assert contents(Corpus.read(tmp_path, cache=False, threads=7)) == whole
+
+
+@given(st.integers(0, 5), st.integers(0, 300), st.integers(1, 40))
+def test_the_first_of_several_bad_bytes_is_said(tmp_path_factory, file, line, chunk):
+    folder = tmp_path_factory.mktemp("bad")
+    for number in range(6):
+        text = "".join(f"line {i}, é\n" for i in range(300)).encode().split(b"\n")
+        if number >= file:
+            text[line] += b" \xff"
+        (folder / f"{number}.txt").write_bytes(b"\n".join(text))
+    column = len(f"line {line}, é".encode()) + 2 if line < 300 else 2
+    with narrow(chunk * 40, memory=1), pytest.raises(CorpusError) as raised:
+        Corpus.read(folder, threads=3, cache=False)
+    assert f"{file}.txt:{line + 1}: byte 0xff at column {column} " in str(raised.value)
+
+
 # ---- encodings
 
 
@@ -269,18 +344,6 @@ def test_words(tmp_path, text, expected):
     check(Corpus.read(path, tokenizer="words"), expected)
 
 
-@given(texts, st.lists(st.integers(0, 10_000), max_size=9))
-def test_words_keep_the_lines_whatever_the_pieces(text, at):
-    def encoded(chunks):
-        ingest = Ingest()
-        outputs = list(tokenizers.words().encode(ingest, chunks, "text"))
-        return [np.concatenate(part).tolist() for part in zip(*outputs, strict=True)]
-
-    whole = encoded([text.encode()])
-    assert encoded(cut(text.encode(), at)) == whole
-    assert len(whole[1]) == len(split(text))
-
-
 def test_a_function_gets_lines_and_its_tokens_may_hold_spaces(tmp_path):
     path = tmp_path / "text.csv"
     path.write_bytes("new york,los angeles\r\n\nx\x85y,z".encode())
@@ -339,17 +402,22 @@ def test_another_vocabulary_is_translated():
 
 
 @pytest.mark.parametrize("kind", ["txt", "xz"])
-def test_progress_is_in_bytes_on_disk(tmp_path, kind):
+@pytest.mark.parametrize("threads", [1, 2])
+def test_progress_is_in_bytes_on_disk(tmp_path, kind, threads):
     for name in ("a", "b"):
         (tmp_path / name).write_bytes(COMPRESS[kind](TEXT.encode() * 20))
     calls = []
-    Corpus.read(tmp_path, progress=lambda done, total: calls.append((done, total)))
+    with narrow(chunk=1 << 16, memory=1 << 30):
+        Corpus.read(
+            tmp_path, threads=threads, progress=lambda *call: calls.append((call, threading.current_thread()))
+        )
     size = sum(path.stat().st_size for path in tmp_path.iterdir())
-    assert {total for _, total in calls} == {size}
-    done = [done for done, _ in calls]
-    assert done == sorted(done)
-    assert len(calls) > 2
+    done, totals = zip(*(call for call, _ in calls), strict=True)
+    assert set(totals) == {size}
+    assert list(done) == sorted(done)
     assert done[-1] == size
+    assert threads > 1 or len(calls) > 10
+    assert {thread for _, thread in calls} == {threading.current_thread()}
 
 
 def test_real_text(data):

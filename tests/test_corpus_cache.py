@@ -11,6 +11,9 @@ from corpora import READ, TEXT, check, run, sentences, split
 
 from firth.corpus import Corpus, storage
 from firth.corpus import cache as caches
+from firth.corpus import corpus as corpora_module
+from firth.corpus import draft as drafts
+from firth.corpus.reader import Reader
 from firth.errors import CorpusError, FirthError
 
 
@@ -31,7 +34,7 @@ def forbid(monkeypatch) -> None:
     def write(*_):
         raise AssertionError("encoded anew")
 
-    monkeypatch.setattr(storage, "write", write)
+    monkeypatch.setattr(drafts, "write", write)
 
 
 def test_hit(file, cache, monkeypatch):
@@ -119,14 +122,14 @@ def test_a_damaged_entry_is_rebuilt(file, cache, spoil):
 
 def test_the_faster_of_two_processes_wins(file, cache, monkeypatch):
     expected = split(file.read_text())
-    write = storage.write
+    write = drafts.write
 
     def slow(folder, *rest):
-        monkeypatch.setattr(storage, "write", write)
+        monkeypatch.setattr(drafts, "write", write)
         Corpus.read(file)  # another one is done while this one still works
         write(folder, *rest)
 
-    monkeypatch.setattr(storage, "write", slow)
+    monkeypatch.setattr(drafts, "write", slow)
     check(Corpus.read(file), expected)
     assert len(entries(cache)) == 1
 
@@ -184,6 +187,21 @@ def test_an_interruption_leaves_nothing(file, cache):
 
     with pytest.raises(KeyboardInterrupt):
         Corpus.read(file, progress=interrupt)
+    assert entries(cache) == []
+
+
+def test_an_interruption_ends_all_threads(file, cache, monkeypatch):
+    def endless(self, number):
+        while True:
+            yield b"the cat sat\n" * 1_000
+
+    def interrupt(done, total):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Reader, "_chunks", endless)
+    monkeypatch.setattr(corpora_module, "SHARE", 1)
+    with pytest.raises(KeyboardInterrupt):
+        Corpus.read(file, threads=3, progress=interrupt)
     assert entries(cache) == []
 
 

@@ -22,11 +22,11 @@ from firth.objectives import (
 )
 from firth.train import aligned
 from firth.vocab import Vocabulary
-from firth.words import Words
+from firth.words import PackedWords
 
 DIM, WORDS = 5, 9
 SENTENCES = [[7, 3, 3, 8, 0], [5], [2, 6, 4, 7, 1, 8]]  # an id is never its position; one word stands twice
-VOCAB = Vocabulary(Words("abcdefghi"), np.array([40, 30, 22, 20, 9, 8, 8, 3, 2], dtype=np.int64))
+VOCAB = Vocabulary(PackedWords.pack("abcdefghi"), np.array([40, 30, 22, 20, 9, 8, 8, 3, 2], dtype=np.int64))
 CONTEXTS = [
     SkipGram(2, shrink=False),
     SkipGram(4),

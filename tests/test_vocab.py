@@ -172,13 +172,23 @@ def test_huffman_paths_walk_one_tree(numbers):
     parents = Counter(target for targets in children.values() for target in targets)
     assert set(parents.values()) <= {1}
     assert len(parents) == 2 * (len(numbers) - 1)
-    assert len({code[0][0] for code in codes if code}) <= 1
+    assert {code[0][0] for code in codes if code} <= {0}  # the root
+
+
+@given(count_lists)
+def test_huffman_nodes_come_by_falling_weight(numbers):
+    weights = np.zeros(len(numbers) - 1)
+    for code, count in zip(paths(HuffmanTree.build(numbers)), numbers, strict=True):
+        for node, _ in code:
+            weights[node] += count
+    assert weights.tolist() == sorted(weights, reverse=True)
 
 
 def test_huffman_of_one_and_two_words():
     one = HuffmanTree.build(np.array([7]))
     assert one.offsets.tolist() == [0, 0]
     assert len(one.nodes) == len(one.signs) == 0
+    assert HuffmanTree.build(np.array([], dtype=np.int64)).offsets.tolist() == [0]
     two = HuffmanTree.build(np.array([7, 3]))
     assert two.offsets.tolist() == [0, 1, 2]
     assert two.nodes.tolist() == [0, 0]

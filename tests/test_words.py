@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firth.errors import UnknownWordError
-from firth.words import PackedWords, Words, decode, encode
+from firth.words import NOWHERE, PackedWords, Words, decode, encode
 
 any_word = st.one_of(st.text(max_size=8), st.binary(max_size=8).map(decode))
 deterministic = settings(deadline=None, derandomize=True)
@@ -26,6 +26,30 @@ def test_agrees_with_a_dict(kind, words, others):
     for word in words + others:
         assert made.find(word) == index.get(word)
         assert (word in made) == (word in index)
+
+
+@deterministic
+@given(st.lists(any_word, unique=True), st.lists(any_word, unique=True))
+def test_all_words_of_another_list_are_found(words, others):
+    index = {word: position for position, word in enumerate(words)}
+    packed, wanted = PackedWords.pack(words), PackedWords.pack(others)
+    assert packed.find_all(wanted).tolist() == [index.get(word, NOWHERE) for word in others]
+    assert packed.begins_with(wanted) == (words[: len(others)] == others)
+    for size in range(1, len(words) + 1):
+        first = packed.first(size)
+        assert list(first) == words[:size]
+        assert first.order.tolist() == PackedWords.pack(words[:size]).order.tolist()
+        assert packed.begins_with(first)
+
+
+def test_long_lists_are_read_in_blocks(monkeypatch):
+    monkeypatch.setattr("firth.words._BLOCK", 7)
+    words = [f"{i * i}é" for i in range(100)]
+    packed = PackedWords.pack(words)
+    assert list(packed) == words
+    assert packed[5:93] == words[5:93]
+    assert packed[93:5] == []
+    assert list(packed.first(50)) == words[:50]
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -8,6 +8,7 @@
 #include "../task.hpp"
 #include "check.hpp"
 
+void test_context();
 void test_ingest();
 void test_training();
 void race_on_counters();
@@ -18,6 +19,7 @@ int main(int count, char** arguments) {
     std::printf("instruction set chosen: %s\n", chosen.c_str());
     if (count == 3 && std::strcmp(arguments[1], "--expect") == 0)
         test("the choice is " + std::string(arguments[2]), [&] { CHECK(chosen == arguments[2]); });
+    test_context();
     test_ingest();
     test_training();
     std::printf("%d passed, %d failed\n", tally().passed, tally().failed);

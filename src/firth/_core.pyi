@@ -2,6 +2,7 @@
 The native loops of Firth: they see integers and floats; what a person touches is Python.
 """
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import numpy
@@ -18,23 +19,29 @@ class Ingest:
 
     def __init__(self) -> None: ...
 
-    def feed(self, text: bytes) -> tuple[Annotated[NDArray[numpy.uint32], dict(shape=(None,))], Annotated[NDArray[numpy.uint64], dict(shape=(None,))]]:
+    def add_text(self, text: bytes) -> tuple[Annotated[NDArray[numpy.uint32], dict(shape=(None,))], Annotated[NDArray[numpy.uint64], dict(shape=(None,))]]:
         """
-        Any piece of UTF-8. Gives the ids of the words that ended in it (uint32), and for each sentence that ended how many words came before its end, in all (uint64). Raises InvalidByte.
-        """
-
-    def end_text(self) -> tuple[Annotated[NDArray[numpy.uint32], dict(shape=(None,))], Annotated[NDArray[numpy.uint64], dict(shape=(None,))]]:
-        """The end of a text and of its last line; gives what `feed` gives."""
-
-    def add(self, sentences: list[Any]) -> tuple[Annotated[NDArray[numpy.uint32], dict(shape=(None,))], Annotated[NDArray[numpy.uint64], dict(shape=(None,))]]:
-        """
-        A list of sentences, each a sequence of tokens that may hold anything; gives what `feed` gives. Raises TypeError or ValueError for what is not such a list.
+        A piece of UTF-8, over whose end no word reaches. Gives the ids of its words (uint32), and for each line that ended how many words of the piece came before (uint64). Raises InvalidByte.
         """
 
-    def vocabulary(self) -> tuple[Annotated[NDArray[numpy.uint8], dict(shape=(None,))], Annotated[NDArray[numpy.uint64], dict(shape=(None,))], Annotated[NDArray[numpy.uint32], dict(shape=(None,))], Annotated[NDArray[numpy.int64], dict(shape=(None,))], Annotated[NDArray[numpy.uint32], dict(shape=(None,))]]:
+    def add_sentences(self, sentences: list[Any]) -> tuple[Annotated[NDArray[numpy.uint32], dict(shape=(None,))], Annotated[NDArray[numpy.uint64], dict(shape=(None,))]]:
         """
-        Words by falling count, ties by bytes: their UTF-8 text (uint8), the end of each in it (uint64), their order by bytes (uint32), their counts (int64); and the rank of each provisional id (uint32).
+        A list of sentences, each a sequence of tokens that may hold anything; gives what `add_text` gives. Raises TypeError or ValueError for what is not such a list.
         """
+
+    def drain(self) -> tuple[Annotated[NDArray[numpy.uint8], dict(shape=(None,))], Annotated[NDArray[numpy.uint64], dict(shape=(None,))], Annotated[NDArray[numpy.int64], dict(shape=(None,))], Annotated[NDArray[numpy.uint32], dict(shape=(None,))]]:
+        """
+        The words since the last call, sorted by bytes: their UTF-8 text (uint8), the end of each in it (uint64), their counts (int64), their ids (uint32). Ids begin anew.
+        """
+
+    @property
+    def memory(self) -> int:
+        """The bytes that the words take, and that `drain` needs besides."""
+
+def read_ahead(ids: Annotated[NDArray[numpy.uint32], dict(shape=(None,), order='C', device='cpu', writable=False)], offsets: Annotated[NDArray[numpy.uint64], dict(shape=(None,), order='C', device='cpu', writable=False)], *, seed: int, epoch: int, next_block: Annotated[NDArray[numpy.uint64], dict(shape=(None,))], stop: Annotated[NDArray[numpy.int32], dict(shape=(None,))]) -> None:
+    """
+    While an epoch is learnt, have the system read the blocks that come next, and unmap those that are learnt; ends with the epoch or `stop`. The ids must lie in a mapped file: in memory they would be lost.
+    """
 
 class NoiseTable:
     """A distribution over ids, to draw from in constant time."""
@@ -86,3 +93,43 @@ def instruction_set() -> str | None:
     """
     The vector instructions in use: avx512, avx2 or plain; None where FIRTH_ISA names one that cannot run here.
     """
+
+def order_words(text: Annotated[NDArray[numpy.uint8], dict(shape=(None,), order='C', device='cpu', writable=False)], ends: Annotated[NDArray[numpy.uint64], dict(shape=(None,), order='C', device='cpu', writable=False)]) -> Annotated[NDArray[numpy.uint32], dict(shape=(None,))]:
+    """The positions of the words sorted by their bytes (uint32)."""
+
+def find_words(text: Annotated[NDArray[numpy.uint8], dict(shape=(None,), order='C', device='cpu', writable=False)], ends: Annotated[NDArray[numpy.uint64], dict(shape=(None,), order='C', device='cpu', writable=False)], order: Annotated[NDArray[numpy.uint32], dict(shape=(None,), order='C', device='cpu', writable=False)], wanted_text: Annotated[NDArray[numpy.uint8], dict(shape=(None,), order='C', device='cpu', writable=False)], wanted_ends: Annotated[NDArray[numpy.uint64], dict(shape=(None,), order='C', device='cpu', writable=False)], wanted_order: Annotated[NDArray[numpy.uint32], dict(shape=(None,), order='C', device='cpu', writable=False)]) -> Annotated[NDArray[numpy.uint32], dict(shape=(None,))]:
+    """
+    The position in the first list of each word of the second, 0xFFFFFFFF for none (uint32); the orders are those of `order_words`.
+    """
+
+def renumber(ids: Annotated[NDArray[numpy.uint32], dict(shape=(None,), order='C', device='cpu', writable=False)], table: Annotated[NDArray[numpy.uint32], dict(shape=(None,), order='C', device='cpu', writable=False)]) -> Annotated[NDArray[numpy.uint32], dict(shape=(None,))]:
+    """table[ids] (uint32)."""
+
+def huffman(counts: Annotated[NDArray[numpy.int64], dict(shape=(None,), order='C', device='cpu', writable=False)]) -> tuple[Annotated[NDArray[numpy.uint64], dict(shape=(None,))], Annotated[NDArray[numpy.uint32], dict(shape=(None,))], Annotated[NDArray[numpy.float32], dict(shape=(None,))]]:
+    """
+    The paths of the Huffman tree of falling counts: offsets (uint64), nodes (uint32), signs (float32).
+    """
+
+class Merge:
+    """
+    Counted lists of words, each sorted by bytes, become one by falling count, ties by bytes.
+    """
+
+    def __init__(self, runs: Sequence[tuple[Annotated[NDArray[numpy.uint8], dict(shape=(None,), order='C', device='cpu', writable=False)], Annotated[NDArray[numpy.uint64], dict(shape=(None,), order='C', device='cpu', writable=False)], Annotated[NDArray[numpy.int64], dict(shape=(None,), order='C', device='cpu', writable=False)]]]) -> None:
+        """For each list text, ends and counts, which it reads in place."""
+
+    def survey(self, most: int) -> bool:
+        """
+        Look at that many words more, to know how many there are; says whether some are left.
+        """
+
+    @property
+    def words(self) -> int: ...
+
+    @property
+    def bytes(self) -> int: ...
+
+    def place(self, text: Annotated[NDArray[numpy.uint8], dict(shape=(None,), order='C', device='cpu')], ends: Annotated[NDArray[numpy.uint64], dict(shape=(None,), order='C', device='cpu')], order: Annotated[NDArray[numpy.uint32], dict(shape=(None,), order='C', device='cpu')], counts: Annotated[NDArray[numpy.int64], dict(shape=(None,), order='C', device='cpu')], ranks: Annotated[NDArray[numpy.uint32], dict(shape=(None,), order='C', device='cpu')], most: int) -> bool:
+        """
+        After the survey, put that many words more where they belong; says whether some are left. `text`, `ends` and `counts` are by rank, `order` is the ranks of the words sorted by bytes, `ranks` those of the words of all lists, one list after another.
+        """

@@ -12,6 +12,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -22,6 +23,7 @@ from firth._core import DoubleTask, Task, instruction_set
 from firth.contexts import CBOW, Context
 from firth.errors import SettingsError, TrainingError
 from firth.objectives import Objective
+from firth.paging import reading_ahead
 from firth.progress import Status
 from firth.settings import real, whole
 from firth.vocab import Vocabulary
@@ -169,7 +171,7 @@ def train(
     task = _task(text, weights, context, objective, subsample)
     began, predictions = time.perf_counter(), 0
     for number in range(schedule.epochs):
-        epoch = _Epoch(task, number, schedule, len(text.ids), threads, seed, began)
+        epoch = _Epoch(task, number, schedule, text, threads, seed, began)
         try:
             epoch.run(report)
         finally:
@@ -225,15 +227,16 @@ class _Epoch:
         task: Task | DoubleTask,
         number: int,
         schedule: Schedule,
-        tokens: int,
+        text: Text,
         threads: int,
         seed: int,
         began: float,
     ):
-        self.number, self.schedule, self.tokens, self.began = number, schedule, tokens, began
+        self.number, self.schedule, self.text, self.began = number, schedule, text, began
+        self.tokens = len(text.ids)
         self.epoch_began = time.perf_counter()
         self.stop = np.zeros(1, dtype=np.int32)
-        next_block = np.zeros(1, dtype=np.uint64)
+        self.seed, self.next_block = seed, np.zeros(1, dtype=np.uint64)
         self.counters = aligned(threads, 8, np.uint64).view(np.uint64)
         self.failures: list[BaseException] = []
         self.change = threading.Condition()  # guards the next two
@@ -251,7 +254,7 @@ class _Epoch:
                     epoch=number,
                     rate_from=schedule.at(number),
                     rate_to=schedule.at(number + 1),
-                    next_block=next_block,
+                    next_block=self.next_block,
                     counters=counters,
                     stop=self.stop,
                 )
@@ -289,9 +292,10 @@ class _Epoch:
         try:
             for thread in self.threads:
                 thread.start()
-            while not self.ended(POLL_SECONDS):
-                if report:
-                    report(self.status())
+            with self.reading_ahead():
+                while not self.ended(POLL_SECONDS):
+                    if report:
+                        report(self.status())
             if report:
                 report(self.status())  # the end, however short the epoch was
         finally:
@@ -300,6 +304,16 @@ class _Epoch:
                 self.change.wait_for(lambda: not self.at_work)
         if self.failures:
             raise self.failures[0]
+
+    def reading_ahead(self) -> AbstractContextManager[None]:
+        return reading_ahead(
+            self.text.ids,
+            self.text.offsets,
+            seed=self.seed,
+            epoch=self.number,
+            next_block=self.next_block,
+            stop=self.stop,
+        )
 
     def ended(self, seconds: float) -> bool:
         with self.change:

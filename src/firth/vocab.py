@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,9 +12,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from firth._core import huffman
 from firth.errors import SettingsError, VocabularyError
 from firth.files import READING_ERRORS, atomic_write, open_binary
-from firth.words import Words, decode, encode
+from firth.words import PackedWords, decode
+
+_LINES = 1 << 16  # written at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,17 +27,22 @@ class Vocabulary:
     `counts` is int64 of shape (V,).
     """
 
-    words: Words
+    words: PackedWords
     counts: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.words)
 
     @classmethod
-    def from_counts(cls, counts: dict[str, int]) -> Vocabulary:
+    def from_counts(cls, counts: Mapping[str, int]) -> Vocabulary:
         """The vocabulary of these counts, put in order."""
-        ranked = sorted(counts.items(), key=lambda item: (-item[1], encode(item[0])))
-        return cls(Words(word for word, _ in ranked), np.array([count for _, count in ranked], dtype=np.int64))
+        return cls._ranked(list(counts), np.fromiter(counts.values(), dtype=np.int64, count=len(counts)))
+
+    @classmethod
+    def _ranked(cls, words: list[str], counts: NDArray[np.int64]) -> Vocabulary:
+        packed = PackedWords.pack(words)
+        order = packed.order[np.argsort(-counts[packed.order], kind="stable")]
+        return cls(PackedWords.pack([words[position] for position in order.tolist()]), counts[order])
 
     @cached_property
     def total(self) -> int:
@@ -48,14 +58,14 @@ class Vocabulary:
             raise SettingsError(f"min_count={min_count} must be at least 1")
         if max_size is not None and max_size < 1:
             raise SettingsError(f"max_size={max_size} must be at least 1")
-        size = int(np.count_nonzero(self.counts >= min_count))
+        size = len(self) - int(np.searchsorted(self.counts[::-1], min_count))
         size = size if max_size is None else min(size, max_size)
         if size == 0:
             raise VocabularyError(
                 f"no word is left: min_count={min_count}, but the most frequent of {len(self):,} words "
                 f"occurs {int(self.counts[0]) if len(self) else 0} times; lower min_count or give more text"
             )
-        return self if size == len(self) else Vocabulary(Words(self.words[:size]), self.counts[:size])
+        return self if size == len(self) else Vocabulary(self.words.first(size), self.counts[:size])
 
     def keep_probabilities(self, subsample: float) -> NDArray[np.float64]:
         """The probability, shape (V,), that an occurrence survives subsampling; all ones for `subsample=0`.
@@ -79,52 +89,68 @@ class Vocabulary:
     def save(self, path: str | Path) -> None:
         """Write a line `word<TAB>count` for each word, in order."""
         with atomic_write(path) as file:
-            for word, count in zip(self.words, self.counts.tolist(), strict=True):
-                file.write(b"%s\t%d\n" % (_escape(encode(word)), count))
+            lines = zip(self.words.encoded(), self.counts.tolist(), strict=True)
+            for block in iter(lambda: list(itertools.islice(lines, _LINES)), []):
+                file.write(b"".join([b"%s\t%d\n" % (_escape(word), count) for word, count in block]))
 
     @classmethod
     def load(cls, path: str | Path) -> Vocabulary:
         """Read what `save` wrote, or any `word count` lines; raises `VocabularyError` with the line."""
-        counts: dict[str, int] = {}
+        words: list[str] = []
+        counts: list[int] = []
         with open_binary(path) as file:
             try:
-                for number, line in enumerate(file, start=1):
-                    word, count = _parse(line, f"{path}:{number}")
-                    if word in counts:
-                        raise VocabularyError(
-                            f"{path}:{number}: {word!r} stands here for the second time; keep one of them"
-                        )
-                    counts[word] = count
+                for line in file:
+                    word, count = _parse(line, path, len(words) + 1)
+                    words.append(word)
+                    counts.append(count)
             except READING_ERRORS as error:
                 raise VocabularyError(
                     f"{path}: cannot be read to its end: {error}; it is damaged or cut short, write it anew"
                 ) from error
-        if not counts:
+        if not words:
             raise VocabularyError(f"{path}: the vocabulary is empty; write one with firth vocab")
-        return cls.from_counts(counts)
+        _check_distinct(words, path)
+        return cls._ranked(words, np.array(counts, dtype=np.int64))
+
+
+def _check_distinct(words: list[str], path: str | Path) -> None:
+    if len(set(words)) == len(words):
+        return
+    seen: set[str] = set()
+    for number, word in enumerate(words, start=1):
+        if word in seen:
+            raise VocabularyError(f"{path}:{number}: {word!r} stands here for the second time; keep one of them")
+        seen.add(word)
 
 
 def _escape(word: bytes) -> bytes:
+    if b"\\" not in word and b"\n" not in word and b"\r" not in word:
+        return word
     return word.replace(b"\\", b"\\\\").replace(b"\n", b"\\n").replace(b"\r", b"\\r")
 
 
 def _unescape(word: bytes) -> bytes:
+    if b"\\" not in word:
+        return word
     return re.sub(rb"\\(.)", lambda m: {b"n": b"\n", b"r": b"\r"}.get(m[1], m[1]), word)
 
 
-def _parse(line: bytes, place: str) -> tuple[str, int]:
+def _parse(line: bytes, path: str | Path, number: int) -> tuple[str, int]:
     line = line.rstrip(b"\r\n")
     separator = b"\t" if b"\t" in line else b" "
     word, _, count = line.rpartition(separator)
     if not word or not count.isdigit() or len(count) > 19 or not 1 <= int(count) < 1 << 63:
-        raise VocabularyError(f"{place}: {decode(line)!r} is not a word, a tab and a positive count")
+        raise VocabularyError(f"{path}:{number}: {decode(line)!r} is not a word, a tab and a positive count")
     # Other tools put a space and escape nothing.
     return decode(_unescape(word) if separator == b"\t" else word), int(count)
 
 
 @dataclass(frozen=True, eq=False)
 class HuffmanTree:
-    """Each word's path from the root of a Huffman tree: V−1 inner nodes, V leaves.
+    """Each word's path from the root of a Huffman tree: V leaves, and V−1 inner nodes numbered by falling weight.
+
+    So node 0 is the root, and the nodes that most paths go through lie side by side.
 
     The path of word w is `nodes[offsets[w]:offsets[w + 1]]` (uint32, inner nodes) with `signs` alongside
     (float32): +1 where the code bit is 0, −1 where it is 1, so that P(w|h) = Π σ(sign · θ_node·h).
@@ -137,44 +163,4 @@ class HuffmanTree:
     @classmethod
     def build(cls, counts: NDArray[np.int64]) -> HuffmanTree:
         """The tree of counts sorted in falling order; of equals the leaf is merged before the inner node."""
-        size = len(counts)
-        parents, bits = _merge(counts.tolist())
-        depth = np.zeros(2 * size - 1, dtype=np.int64)
-        for node in range(2 * size - 3, -1, -1):
-            depth[node] = depth[parents[node]] + 1
-        lengths = depth[:size]
-        offsets = np.concatenate(([0], np.cumsum(lengths))).astype(np.uint64)
-        nodes = np.empty(int(offsets[-1]), dtype=np.uint32)
-        signs = np.empty(int(offsets[-1]), dtype=np.float32)
-        at, words = np.arange(size), np.arange(size)
-        for level in range(1, int(lengths.max()) + 1):  # from the leaves up, all words at once
-            climbing = lengths[words] >= level
-            at, words = at[climbing], words[climbing]
-            slots = offsets[words + 1].astype(np.int64) - level
-            signs[slots] = 1.0 - 2.0 * bits[at]
-            at = parents[at]
-            nodes[slots] = at - size
-        return cls(offsets, nodes, signs)
-
-
-def _merge(counts: list[int]) -> tuple[NDArray[np.int64], NDArray[np.int8]]:
-    """Parent and code bit of each node: leaves 0…V−1, then inner nodes in the order in which they arise."""
-    size = len(counts)
-    weights = counts + [0] * (size - 1)
-    parents, bits = np.zeros(2 * size - 1, dtype=np.int64), np.zeros(2 * size - 1, dtype=np.int8)
-    leaf, inner = size - 1, size  # the lightest of each kind that still has no parent
-
-    for new in range(size, 2 * size - 1):
-        pair = []
-        for _ in range(2):
-            if leaf >= 0 and (inner >= new or weights[leaf] <= weights[inner]):
-                pair.append(leaf)
-                leaf -= 1
-            else:
-                pair.append(inner)
-                inner += 1
-        light, heavy = pair
-        weights[new] = weights[light] + weights[heavy]
-        parents[light] = parents[heavy] = new
-        bits[heavy] = 1
-    return parents, bits
+        return cls(*huffman(np.ascontiguousarray(counts, dtype=np.int64)))

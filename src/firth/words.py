@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
 
+from firth._core import find_words, order_words
 from firth.errors import UnknownWordError
 
+NOWHERE = 0xFFFFFFFF  # the position of a word that is not there
 SPELLING_CANDIDATES = 50_000  # most frequent words among which a near spelling is sought
+_BLOCK = 1 << 16  # words read at a time
 
 
 def encode(word: str) -> bytes:
@@ -84,11 +88,13 @@ class PackedWords(Words):
 
     @classmethod
     def pack(cls, words: Iterable[str]) -> PackedWords:
-        """The packed form of any words."""
+        """The packed form of any words; of packed ones, these themselves."""
+        if isinstance(words, PackedWords):
+            return words
         encoded = [encode(word) for word in words]
-        ends = np.cumsum([len(word) for word in encoded], dtype=np.uint64)
-        order = np.array(sorted(range(len(encoded)), key=encoded.__getitem__), dtype=np.uint32)
-        return cls(np.frombuffer(b"".join(encoded), dtype=np.uint8), ends, order)
+        ends = np.cumsum(np.fromiter(map(len, encoded), dtype=np.uint64, count=len(encoded)), dtype=np.uint64)
+        text = np.frombuffer(b"".join(encoded), dtype=np.uint8)
+        return cls(text, ends, order_words(text, ends))
 
     def __len__(self) -> int:
         return len(self.ends)
@@ -99,11 +105,41 @@ class PackedWords(Words):
     def __getitem__(self, position: slice) -> list[str]: ...
     def __getitem__(self, position: int | slice) -> str | list[str]:
         if isinstance(position, slice):
-            return [decode(self._bytes(each)) for each in range(*position.indices(len(self)))]
+            start, stop, step = position.indices(len(self))
+            if step == 1:
+                return [decode(word) for word in self.encoded(start, stop)]
+            return [decode(self._bytes(each)) for each in range(start, stop, step)]
         return decode(self._bytes(range(len(self))[position]))
 
     def __iter__(self) -> Iterator[str]:
-        return (decode(self._bytes(position)) for position in range(len(self)))
+        return map(decode, self.encoded())
+
+    def encoded(self, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+        """The bytes of the words from `start` to `stop`; faster than one by one."""
+        for first in range(start, len(self) if stop is None else stop, _BLOCK):
+            begin = int(self.ends[first - 1]) if first else 0
+            ends = self.ends[first : first + _BLOCK if stop is None else min(first + _BLOCK, stop)] - np.uint64(
+                begin
+            )
+            text = self.text[begin : begin + int(ends[-1])].tobytes()
+            for low, high in pairwise([0, *ends.tolist()]):
+                yield text[low:high]
+
+    def first(self, size: int) -> PackedWords:
+        """The first `size` words."""
+        blocks = (self.order[begin : begin + _BLOCK] for begin in range(0, len(self), _BLOCK))
+        order = np.concatenate([block[block < size] for block in blocks])
+        ends = self.ends[:size]
+        return PackedWords(self.text[: int(ends[-1])], ends, order)
+
+    def begins_with(self, words: PackedWords) -> bool:
+        """Whether these words are the first ones here."""
+        size = len(words)
+        return (
+            size <= len(self)
+            and np.array_equal(words.ends, self.ends[:size])
+            and np.array_equal(words.text, self.text[: len(words.text)])
+        )
 
     def find(self, word: str) -> int | None:
         """The position of `word`, or None."""
@@ -120,6 +156,10 @@ class PackedWords(Words):
                 high = middle
         found = int(self.order[low]) if low < len(self.order) else None
         return found if found is not None and self._bytes(found) == wanted else None
+
+    def find_all(self, words: PackedWords) -> NDArray[np.uint32]:
+        """The position here of each of the words, `NOWHERE` for those that are not."""
+        return find_words(self.text, self.ends, self.order, words.text, words.ends, words.order)
 
     def _bytes(self, position: int) -> bytes:
         begin = int(self.ends[position - 1]) if position else 0

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import itertools
+import os
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from typing import Literal
@@ -10,19 +12,22 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from firth._core import Ingest
+from firth._core import renumber
 from firth.corpus import cache as caches
+from firth.corpus import draft as drafts
 from firth.corpus import sources, storage
-from firth.corpus.storage import Encoded
+from firth.corpus.draft import Draft, Writer, together
+from firth.corpus.reader import Reader
 from firth.corpus.tokenizers import Tokenizer, add
 from firth.errors import SettingsError
 from firth.vocab import Vocabulary
-from firth.words import PackedWords
+from firth.words import NOWHERE, PackedWords
 
 UNKNOWN = 0xFFFFFFFF  # the id of words that a reused vocabulary does not have
 
 _BATCH = 1_000  # sentences encoded at a time
 _BLOCK = 1 << 20  # ids translated at a time
+SHARE = 2 << 20  # bytes of files for which another thread is worth its while
 
 Source = str | PathLike[str] | Iterable[str | PathLike[str]] | Iterable[Sequence[str]]
 
@@ -53,6 +58,7 @@ class Corpus:
         encoding: str = "utf-8",
         errors: str = "strict",
         cache: str | PathLike[str] | Literal[False] | None = None,
+        threads: int | None = None,
         progress: Callable[[int, int | None], None] | None = None,
     ) -> Corpus:
         """Read, count and encode text; a line is a sentence, of any length.
@@ -74,6 +80,9 @@ class Corpus:
         else ~/.cache/firth. A file that has changed is encoded anew, and what was not used for 30 days goes.
         False keeps nothing; nor is anything kept of standard input, sentences, and functions as tokenizers.
 
+        `threads` count and encode together, None being one a core; what they make does not depend on it. Other
+        tokenizers than "whitespace", sentences, and what is no regular file have one.
+
         `progress(done, total)` is told the bytes of files read so far, as they lie on disk; where a total
         cannot be known it is None, and done counts them decompressed. Sentences tell nothing.
 
@@ -84,31 +93,33 @@ class Corpus:
         if files is None:
             if tokenizer != "whitespace":
                 raise SettingsError(f"tokenizer={tokenizer!r} has no use for sentences, which are tokens already")
-            return cls._temporary(lambda ingest: _sentences(ingest, source), "the sentences")  # type: ignore[arg-type]
+            return cls._temporary(lambda draft: _count_sentences(draft, source), "the sentences", 1)  # type: ignore[arg-type]
 
         chosen = Tokenizer.named(tokenizer) if isinstance(tokenizer, str) else Tokenizer.of(tokenizer)
-        reader = sources.Reader(files, encoding, errors, progress)
+        reader = Reader(files, encoding, errors)
+        helpers = 1
+        if chosen.native and reader.size:
+            helpers = max(1, min(threads or os.cpu_count() or 1, reader.size // SHARE))
 
-        def encoded(ingest: Ingest) -> Iterator[Encoded]:
-            for name, chunks in reader.texts():
-                yield from chosen.encode(ingest, chunks, name)
+        def count(draft: Draft) -> None:
+            _count_files(draft, reader, chosen, progress)
 
-        if cache is False or chosen.identity is None or not reader.regular:
-            return cls._temporary(encoded, reader.name)
+        if cache is False or chosen.identity is None or reader.size is None:
+            return cls._temporary(count, reader.name, helpers)
         settings = {"tokenizer": chosen.identity, "encoding": encoding, "errors": errors}
         return cls._of(
             caches.entry(
                 caches.root(cache),
                 {**settings, "files": reader.state()},
-                lambda folder: storage.write(folder, encoded, reader.name),
+                lambda folder: drafts.write(folder, count, reader.name, helpers),
             )
         )
 
     @classmethod
-    def _temporary(cls, encoded: Callable[[Ingest], Iterable[Encoded]], name: str) -> Corpus:
+    def _temporary(cls, count: Callable[[Draft], None], name: str, threads: int) -> Corpus:
         # The mapped files outlive their names: nothing is left behind, however the process ends.
         with storage.scratch() as folder:
-            storage.write(folder, encoded, name)
+            drafts.write(folder, count, name, threads)
             return cls._of(storage.open_arrays(folder))
 
     @classmethod
@@ -124,21 +135,47 @@ class Corpus:
         `UNKNOWN`.
         """
         own = self.vocab
-        if vocab is own or (len(vocab) <= len(own) and vocab.words[:] == own.words[: len(vocab)]):
+        if own.words.begins_with(vocab.words):
             return self.ids
-        positions = {word: position for position, word in enumerate(vocab.words)}
-        table = np.array([positions.get(word, UNKNOWN) for word in own.words], dtype=np.uint32)
-        blocks = (table[self.ids[start : start + _BLOCK]] for start in range(0, len(self.ids), _BLOCK))
-        return storage.temporary_array(blocks)
+        table = np.full(len(own), UNKNOWN, dtype=np.uint32)
+        found = own.words.find_all(vocab.words)
+        known = np.flatnonzero(found != NOWHERE)
+        table[found[known]] = known
+        starts = range(0, len(self.ids), _BLOCK)
+        return storage.temporary_array(renumber(self.ids[start : start + _BLOCK], table) for start in starts)
 
 
-def _sentences(ingest: Ingest, sentences: Iterable[Sequence[str]]) -> Iterator[Encoded]:
-    batch: list[Sequence[str]] = []
-    number = 1
-    for sentence in sentences:
-        batch.append(sentence)
-        if len(batch) == _BATCH:
-            yield add(ingest, batch, "sentence ", number)
-            number += len(batch)
-            batch = []
-    yield add(ingest, batch, "sentence ", number)
+def _count_files(
+    draft: Draft, reader: Reader, tokenizer: Tokenizer, progress: Callable[[int, int | None], None] | None
+) -> None:
+    pieces = reader.pieces(tokenizer.ends)
+
+    def report() -> None:
+        if progress:
+            progress(reader.done, reader.size)
+
+    def work() -> None:
+        writer = Writer(draft)
+        while piece := pieces.take():
+            try:
+                writer.add(piece.key, tokenizer.encode(writer.ingest, piece))
+            except BaseException as error:
+                pieces.fail(piece.key, error)
+            if draft.threads == 1:
+                report()
+        writer.close()
+
+    together(work, draft.threads, pieces.stop, report)
+    pieces.check()
+    report()
+
+
+def _count_sentences(draft: Draft, sentences: Iterable[Sequence[str]]) -> None:
+    writer = Writer(draft)
+    iterator = iter(sentences)
+    for number in itertools.count(0, _BATCH):
+        batch = list(itertools.islice(iterator, _BATCH))
+        if not batch:
+            break
+        writer.add((0, number), add(writer.ingest, batch, "sentence ", number + 1))
+    writer.close()

@@ -1,19 +1,16 @@
-"""What a source names, and its text as UTF-8, piece by piece."""
+"""What a source names: files, or sentences."""
 
 from __future__ import annotations
 
 import codecs
 import glob
 import os
-import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from firth.errors import CorpusError, SettingsError
-from firth.files import READING_ERRORS, decompressed, open_raw
 
-_CHUNK = 1 << 20  # bytes read at a time
 _ERRORS = ("strict", "replace", "ignore")
 
 
@@ -90,78 +87,3 @@ def check_encoding(encoding: str, errors: str) -> None:
         ) from None
     except UnicodeDecodeError:
         pass  # of several bytes a character
-
-
-class Reader:
-    """The texts of some files as UTF-8, whatever they are encoded in and compressed by."""
-
-    def __init__(
-        self,
-        files: list[str],
-        encoding: str,
-        errors: str,
-        progress: Callable[[int, int | None], None] | None,
-    ):
-        self._files, self._encoding, self._errors, self._progress = files, encoding, errors, progress
-        self._states = [None if file == "-" else os.stat(file) for file in files]
-        self.regular = all(state is not None and stat.S_ISREG(state.st_mode) for state in self._states)
-        self.name = label(files[0]) + (f" and {len(files) - 1} more" if len(files) > 1 else "")
-
-    def state(self) -> list[tuple[str, int, int]]:
-        """Absolute path, size and time of change (ns) of each file, as they were before reading began."""
-        return [
-            (os.path.abspath(file), state.st_size, state.st_mtime_ns)
-            for file, state in zip(self._files, self._states, strict=True)
-            if state is not None
-        ]
-
-    def texts(self) -> Iterator[tuple[str, Iterator[bytes]]]:
-        """The name of each file, and its text in pieces, which are to be read before the next file's."""
-        total = sum(state.st_size for state in self._states if state is not None) if self.regular else None
-        done = 0
-        for file, state in zip(self._files, self._states, strict=True):
-            chunks = self._chunks(file, done, total)
-            yield label(file), chunks if self._is_utf8() else self._transcoded(chunks, label(file))
-            done += state.st_size if state is not None else 0
-
-    def _is_utf8(self) -> bool:
-        return self._errors == "strict" and codecs.lookup(self._encoding).name in ("utf-8", "utf-8-sig")
-
-    def _chunks(self, name: str, done: int, total: int | None) -> Iterator[bytes]:
-        read = 0
-        with open_raw(name) as raw:
-            file = decompressed(raw)
-            while chunk := _piece(file, name):
-                yield chunk
-                read += len(chunk)
-                if self._progress:
-                    self._progress(done + (raw.tell() if total is not None else read), total)
-
-    def _transcoded(self, chunks: Iterable[bytes], name: str) -> Iterator[bytes]:
-        decoder = codecs.getincrementaldecoder(self._encoding)(self._errors)
-        read = 0
-        try:
-            for chunk in chunks:
-                read += len(chunk)
-                yield decoder.decode(chunk).encode()
-            yield decoder.decode(b"", final=True).encode()
-        except UnicodeDecodeError as error:
-            offset = read - len(error.object) + error.start
-            raise CorpusError(
-                f"{name}: byte 0x{error.object[error.start]:02x} at offset {offset:,} is not "
-                f'{self._encoding}; pass another encoding or errors="replace"'
-            ) from None
-
-
-def _piece(file: BinaryIO, name: str) -> bytes:
-    try:
-        return file.read(_CHUNK)
-    except READING_ERRORS as error:
-        raise CorpusError(
-            f"{label(name)}: cannot be read to its end: {error}; it is damaged or cut short, fetch it anew"
-        ) from error
-
-
-def label(file: str) -> str:
-    """The name of a file in errors."""
-    return "standard input" if file == "-" else file

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import io
 import json
+import mmap
+import os
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from firth._core import Ingest
 from firth.errors import CorpusError
 
 FORMAT = 1
 ABOUT = "corpus.json"  # written last: a folder without it is not whole
 
-_DTYPES: dict[str, type[np.generic]] = {
+DTYPES: dict[str, type[np.generic]] = {
     "ids": np.uint32,
     "offsets": np.uint64,
     "counts": np.int64,
@@ -27,9 +28,6 @@ _DTYPES: dict[str, type[np.generic]] = {
     "word_ends": np.uint64,
     "word_order": np.uint32,
 }
-_BLOCK = 1 << 20  # ids remapped at a time
-
-Encoded = tuple[NDArray[np.uint32], NDArray[np.uint64]]
 Arrays = dict[str, NDArray[Any]]
 
 
@@ -37,36 +35,16 @@ class DamagedError(Exception):
     """A folder does not hold what was written into it."""
 
 
-def write(folder: Path, encoded: Callable[[Ingest], Iterable[Encoded]], name: str) -> None:
-    """Write what `encoded` yields, its ids made ranks; raises `CorpusError` for no words and a full disk."""
-    ingest = Ingest()
-    with _create(folder / "ids") as ids, _create(folder / "offsets") as offsets:
-        _append(offsets, np.zeros(1, dtype=np.uint64))
-        for words, ends in encoded(ingest):
-            _append(ids, words)
-            _append(offsets, ends)
-    text, ends, order, counts, ranks = ingest.vocabulary()
-    if not len(counts):
-        raise CorpusError(f"{name}: not one word is in it; give text, or check the tokenizer")
-    _remap(folder / "ids", ranks)
-    vocabulary: Arrays = {"word_text": text, "word_ends": ends, "word_order": order, "counts": counts}
-    for part, array in vocabulary.items():
-        with _create(folder / part) as file:
-            _append(file, array)
-    sizes = {part: (folder / part).stat().st_size for part in _DTYPES}
-    about = json.dumps({"format": FORMAT, "source": name, "sizes": sizes}, indent=1).encode()
-    with _create(folder / ABOUT) as file:
-        _append(file, np.frombuffer(about, dtype=np.uint8))
-
-
-def _create(path: Path) -> io.FileIO:
+def open_file(path: Path, mode: str = "wb") -> io.FileIO:
+    """A file to `append` to."""
     try:
-        return io.FileIO(path, "wb")
+        return io.FileIO(path, mode)
     except OSError as error:
         raise unwritable(path.parent, error) from error
 
 
-def _append(file: io.FileIO, array: NDArray[Any]) -> None:
+def append(file: io.FileIO, array: NDArray[Any]) -> None:
+    """Write an array where the file stands; raises `CorpusError` for what cannot be written."""
     # With write(), never through a map: a full disk is an error then, not the end of the process.
     rest = array.view(np.uint8).data
     try:
@@ -74,6 +52,18 @@ def _append(file: io.FileIO, array: NDArray[Any]) -> None:
             rest = rest[file.write(rest) :]
     except OSError as error:
         raise unwritable(Path(str(file.name)).parent, error) from error
+
+
+def room(path: Path, dtype: type[np.generic], size: int) -> NDArray[Any]:
+    """An array of zeros that is mapped to be filled; the disk has room for it, or this raises `CorpusError`."""
+    with open_file(path) as file:
+        try:
+            file.truncate(size * np.dtype(dtype).itemsize)
+            if size and hasattr(os, "posix_fallocate"):  # macOS has none
+                os.posix_fallocate(file.fileno(), 0, size * np.dtype(dtype).itemsize)
+        except OSError as error:
+            raise unwritable(path.parent, error) from error
+    return mapped(path, dtype, "r+")
 
 
 def unwritable(folder: Path, error: OSError) -> CorpusError:
@@ -84,20 +74,13 @@ def unwritable(folder: Path, error: OSError) -> CorpusError:
     )
 
 
-def _remap(path: Path, ranks: NDArray[np.uint32]) -> None:
-    provisional = _mapped(path, np.uint32)
-    with io.FileIO(path, "r+b") as file:
-        for start in range(0, len(provisional), _BLOCK):
-            _append(file, ranks[provisional[start : start + _BLOCK]])
-
-
 def open_arrays(folder: Path) -> Arrays:
     """The arrays of a folder, mapped; raises `DamagedError` where one is missing or not as it was written."""
     try:
         about = json.loads((folder / ABOUT).read_bytes())
-        if any((folder / part).stat().st_size != about["sizes"][part] for part in _DTYPES):
+        if any((folder / part).stat().st_size != about["sizes"][part] for part in DTYPES):
             raise DamagedError(f"{folder}: a file has another size than was written")
-        arrays = {part: _mapped(folder / part, dtype) for part, dtype in _DTYPES.items()}
+        arrays = {part: mapped(folder / part, dtype) for part, dtype in DTYPES.items()}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DamagedError(f"{folder}: {error}") from error
     ends = (arrays["offsets"][-1], arrays["counts"].sum(), arrays["word_ends"][-1])
@@ -106,17 +89,28 @@ def open_arrays(folder: Path) -> Arrays:
     return arrays
 
 
-def _mapped(path: Path, dtype: type[np.generic]) -> NDArray[Any]:
-    return np.asarray(np.memmap(path, dtype, mode="r"))
+def mapped(path: Path, dtype: type[np.generic], mode: Literal["r", "r+"] = "r") -> NDArray[Any]:
+    """The numbers of a file, which are read when they are looked at."""
+    return np.asarray(np.memmap(path, dtype, mode)) if path.stat().st_size else np.empty(0, dtype)
+
+
+def advise(arrays: Iterable[NDArray[Any]], advice: int) -> None:
+    """Tell the system how the files that the arrays map are used: one of mmap.MADV_*."""
+    for array in arrays:
+        base: Any = array
+        while isinstance(base, np.ndarray):
+            base = base.base
+        if isinstance(base, mmap.mmap):  # an empty array is none
+            base.madvise(advice)
 
 
 def temporary_array(blocks: Iterable[NDArray[np.uint32]]) -> NDArray[np.uint32]:
     """The blocks one after another in a mapped file that goes with the array."""
     with scratch() as folder:
-        with _create(folder / "ids") as file:
+        with open_file(folder / "ids") as file:
             for block in blocks:
-                _append(file, block)
-        return _mapped(folder / "ids", np.uint32)
+                append(file, block)
+        return mapped(folder / "ids", np.uint32)
 
 
 @contextmanager

@@ -7,11 +7,12 @@ import re
 import sys
 import unicodedata
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from firth._core import Ingest, InvalidByte
-from firth.corpus.storage import Encoded
+from firth.corpus.draft import Encoded
+from firth.corpus.reader import Piece
 from firth.errors import CorpusError, MissingExtraError, SettingsError
 
 
@@ -19,12 +20,15 @@ from firth.errors import CorpusError, MissingExtraError, SettingsError
 class Tokenizer:
     """A way to make words of a text.
 
-    `encode(ingest, chunks, name)` feeds the UTF-8 `chunks` of the text called `name` and yields what becomes
-    of them. Tokenizers of equal `identity` make the same words of a text; None is equal to nothing.
+    `encode(ingest, piece)` counts the words of a piece of text, which ends with one of `ends`, and gives what
+    became of them. Tokenizers of equal `identity` make the same words of a text; None is equal to nothing. A
+    `native` one works without the GIL, so that several threads are faster than one.
     """
 
     identity: str | None
-    encode: Callable[[Ingest, Iterable[bytes], str], Iterator[Encoded]]
+    encode: Callable[[Ingest, Piece], Encoded]
+    ends: bytes = b" \n"
+    native: bool = False
 
     @classmethod
     def named(cls, name: str) -> Tokenizer:
@@ -37,12 +41,12 @@ class Tokenizer:
     @classmethod
     def of(cls, function: Callable[[str], Sequence[str]]) -> Tokenizer:
         """One that calls `function` for each line, without its newline; its tokens may hold anything."""
-        return cls(None, functools.partial(_by_lines, function))
+        return cls(None, functools.partial(_by_lines, function), ends=b"\n")
 
 
 def whitespace() -> Tokenizer:
     """Words are what stands between white space, exactly as `str.split()` sees it."""
-    return Tokenizer("whitespace", _by_whitespace)
+    return Tokenizer("whitespace", _by_whitespace, native=True)
 
 
 def words() -> Tokenizer:
@@ -67,25 +71,19 @@ def zh() -> Tokenizer:
     def tokens(line: str) -> list[str]:
         return [token for token in segmenter.cut(line) if any(map(str.isalnum, token))]
 
-    return Tokenizer(f"zh, jieba {jieba.__version__}", functools.partial(_by_lines, tokens))
+    return Tokenizer(f"zh, jieba {jieba.__version__}", functools.partial(_by_lines, tokens), ends=b"\n")
 
 
-def _by_whitespace(ingest: Ingest, chunks: Iterable[bytes], name: str) -> Iterator[Encoded]:
+def _by_whitespace(ingest: Ingest, piece: Piece) -> Encoded:
     try:
-        for chunk in chunks:
-            yield ingest.feed(chunk)
-        yield ingest.end_text()
+        return ingest.add_text(piece.text)
     except InvalidByte as invalid:
-        raise _not_utf8(name, *invalid.args) from None
+        raise piece.invalid(*invalid.args) from None
 
 
-def _by_words(ingest: Ingest, chunks: Iterable[bytes], name: str) -> Iterator[Encoded]:
-    find = _word_pattern().findall
-    for text in _decoded(_pieces(chunks, b" \n"), name):
-        found = " ".join(find(text.lower().replace("’", "'")))
-        # Where an unfinished line has no word at all, a space says that there is a line.
-        yield ingest.feed((found if text.endswith("\n") else found + " ").encode())
-    yield ingest.end_text()
+def _by_words(ingest: Ingest, piece: Piece) -> Encoded:
+    text = piece.decoded().lower().replace("’", "'")
+    return ingest.add_text(" ".join(_word_pattern().findall(text)).encode())
 
 
 @functools.cache
@@ -99,59 +97,15 @@ def _word_pattern() -> re.Pattern[str]:
     return re.compile(rf"\n|\w+(?:(?![\0-\x7f])[{marks}]+\w*|'\w+)*")
 
 
-def _by_lines(
-    tokens: Callable[[str], Sequence[str]], ingest: Ingest, chunks: Iterable[bytes], name: str
-) -> Iterator[Encoded]:
-    number = 1
-    for text in _decoded(_pieces(chunks, b"\n"), name):
-        lines = text.removesuffix("\n").split("\n")
-        yield add(ingest, [tokens(line.removesuffix("\r")) for line in lines], f"{name}:", number)
-        number += len(lines)
-
-
-def _pieces(chunks: Iterable[bytes], ends: bytes) -> Iterator[bytes]:
-    """The same bytes in pieces, each of which (but the last) ends with one of `ends`."""
-    waiting: list[bytes] = []
-    for chunk in chunks:
-        cut = max(chunk.rfind(end) for end in ends) + 1
-        if cut:
-            yield b"".join([*waiting, chunk[:cut]])
-            waiting = []
-        waiting.append(chunk[cut:])
-    if last := b"".join(waiting):
-        yield last
-
-
-def _decoded(pieces: Iterable[bytes], name: str) -> Iterator[str]:
-    line, column = 1, 1  # of the piece's first byte
-    for piece in pieces:
-        try:
-            text = piece.decode()
-        except UnicodeDecodeError as error:
-            place = _after(piece[: error.start], line, column)
-            raise _not_utf8(name, *place, piece[error.start]) from None
-        text = text.removeprefix("\ufeff") if (line, column) == (1, 1) else text
-        if text:
-            yield text
-        line, column = _after(piece, line, column)
-
-
-def _after(text: bytes, line: int, column: int) -> tuple[int, int]:
-    newlines = text.count(b"\n")
-    return line + newlines, len(text) - text.rfind(b"\n") if newlines else column + len(text)
-
-
-def _not_utf8(name: str, line: int, column: int, byte: int) -> CorpusError:
-    return CorpusError(
-        f"{name}:{line}: byte 0x{byte:02x} at column {column} is not UTF-8; "
-        'pass encoding="latin-1" or errors="replace"'
-    )
+def _by_lines(tokens: Callable[[str], Sequence[str]], ingest: Ingest, piece: Piece) -> Encoded:
+    lines = piece.decoded().removesuffix("\n").split("\n")
+    return add(ingest, [tokens(line.removesuffix("\r")) for line in lines], f"{piece.name}:", piece.line)
 
 
 def add(ingest: Ingest, sentences: list[Sequence[str]], place: str, number: int) -> Encoded:
     """Encode sentences of tokens; an error names `place` and the sentence's number, counted from `number`."""
     try:
-        return ingest.add(sentences)
+        return ingest.add_sentences(sentences)
     except (TypeError, ValueError) as error:
         faults = ((at, _fault(sentence)) for at, sentence in enumerate(sentences, start=number))
         at, fault = next(((at, fault) for at, fault in faults if fault), (number, str(error)))

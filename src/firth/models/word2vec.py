@@ -25,6 +25,7 @@ from firth.vectors import Vectors
 from firth.vectors.formats import firth as firth_format
 from firth.vectors.search import not_finite
 from firth.vocab import Vocabulary
+from firth.words import PackedWords
 
 KIND = "word2vec"
 OUTPUT = "output.safetensors"
@@ -268,7 +269,7 @@ class Word2Vec:
             ) from None
         if vectors.counts is None:
             raise FormatError(f"{path}: its vectors lack their counts; save it again")
-        vocab = Vocabulary(vectors.words, vectors.counts)
+        vocab = Vocabulary(PackedWords.pack(vectors.words), vectors.counts)
         rows = model.objective.output_rows(vocab)
         shapes: dict[str, tuple[int, ...]] = {"output": (rows, model.dim)}
         if model.objective.start_bias(vocab) is not None:
