@@ -1,4 +1,4 @@
-"""What all benchmarks share: their options, commands and what these cost, the text, the machine, tables and JSON."""
+"""What all benchmarks share: options, commands and what these cost, the text, the machine, tables and JSON."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import platform
+import resource
 import statistics
 import subprocess
 import tempfile
@@ -81,7 +82,7 @@ class Finished:
 
     output: str
     seconds: float  # from its start to its end
-    peak_mb: float  # of resident memory
+    peak_mb: float | None  # of resident memory; None where this process itself has had more, which hides it
 
 
 def run(
@@ -109,7 +110,9 @@ def run(
         output, complaint = (each.read().decode(errors="replace") for each in (out, err))
     if process.returncode:
         raise RuntimeError(f"{' '.join(map(str, command))}\nfailed with {process.returncode}: {output}{complaint}")
-    return Finished(output, seconds, usage.ru_maxrss * (1 if platform.system() == "Darwin" else 1024) / 1e6)
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # a child begins with its parent's peak
+    unit = 1 if platform.system() == "Darwin" else 1024
+    return Finished(output, seconds, usage.ru_maxrss * unit / 1e6 if usage.ru_maxrss > own else None)
 
 
 def median(rows: Iterable[Row], key: str) -> float | None:

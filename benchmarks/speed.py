@@ -2,8 +2,8 @@
 
     python benchmarks/speed.py wiki-en-17m.txt.xz --eval eval/ --word2vec-c ./word2vec --pword2vec ./pWord2Vec
 
-The same settings and learning rate for all: one epoch, window 5 that shrinks, subsample 1e-4, min_count 5. Training
-is timed beside training, and the whole command, from the text file to the saved file, beside the whole command.
+The same settings and learning rate for all: one epoch, window 5 that shrinks, subsample 1e-4, min_count 5.
+Training is timed beside training, and the whole command, from the text file to the saved file, beside the whole.
 """
 
 from __future__ import annotations
@@ -48,6 +48,14 @@ def lines(rows: Sequence[Row]) -> Iterator[list[str]]:
             times = None if tool == "firth" else ratio(seconds, median(ours, key))
             cells += [number(seconds), number(times, ".1f"), number(target, "g")]
         yield [*cells, mean(runs, "analogies")]
+
+
+def times_as_fast(rows: Sequence[Row], peer: str) -> Iterator[list[str]]:
+    """Each tool's training: seconds, times as fast as the peer's, and quality."""
+    for model, tool in dict.fromkeys((row["model"], row["tool"]) for row in rows):
+        runs = of(rows, model=model, tool=tool)
+        seconds, theirs = (median(each, "training_seconds") for each in (runs, of(rows, model=model, tool=peer)))
+        yield [model, tool, number(seconds), number(ratio(theirs, seconds), ".1f"), mean(runs, "analogies")]
 
 
 def main() -> None:

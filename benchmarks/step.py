@@ -13,8 +13,8 @@ import time
 from typing import Any
 
 
-def train_gensim(text: str, out: str, **keywords: Any) -> float:
-    """Seconds of `train` alone: the vocabulary is counted before, the vectors are saved after."""
+def gensim_model(text: str, **keywords: Any) -> tuple[Any, float]:
+    """gensim's model, trained in file mode, and the seconds of `train` alone: the vocabulary is counted before."""
     from gensim.models import Word2Vec
 
     model = Word2Vec(**keywords)
@@ -26,13 +26,17 @@ def train_gensim(text: str, out: str, **keywords: Any) -> float:
         total_examples=model.corpus_count,
         epochs=model.epochs,
     )
-    seconds = time.perf_counter() - began
+    return model, time.perf_counter() - began
+
+
+def train_gensim(text: str, out: str, **keywords: Any) -> float:
+    model, seconds = gensim_model(text, **keywords)
     model.wv.save_word2vec_format(out, binary=True)
     return seconds
 
 
 def train_fasttext(text: str, out: str, **keywords: Any) -> None:
-    """Without subwords, so that it is word2vec; it does not tell the phases apart."""
+    """Without subwords, so that it is word2vec. It does not tell the phases apart."""
     import fasttext
     import numpy as np
 

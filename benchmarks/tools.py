@@ -118,18 +118,24 @@ def firth_tool(name: str = "firth", flags: str = "", **environment: str) -> Tool
 
 def gensim_tool() -> list[Tool]:
     """gensim, if it is installed; else a word that it is left out."""
-    return [Tool("gensim", GENSIM)] if _installed("gensim") else []
+    return [Tool("gensim", GENSIM)] if installed("gensim") else []
 
 
-def _installed(package: str) -> bool:
+def installed(package: str) -> bool:
+    """Whether a package can be imported; says so if it cannot."""
     if find_spec(package) is None:
         print(f"{package} is not installed and is left out; pip install {package}", file=sys.stderr)
         return False
     return True
 
 
-def add_peers(parser: argparse.ArgumentParser) -> None:
+def add_word2vec_c(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--word2vec-c", metavar="BINARY", help="word2vec.c, measured too")
+
+
+def add_peers(parser: argparse.ArgumentParser) -> None:
+    """The options for all that `peers` finds."""
+    add_word2vec_c(parser)
     parser.add_argument("--pword2vec", metavar="BINARY", help="pWord2Vec, measured too")
     parser.add_argument(
         "--command",
@@ -144,7 +150,7 @@ def add_peers(parser: argparse.ArgumentParser) -> None:
 def peers(options: argparse.Namespace) -> list[Tool]:
     """The tools that Firth is measured beside: those installed, and those whose path is given."""
     found = gensim_tool()
-    if _installed("fasttext"):
+    if installed("fasttext"):
         found.append(Tool("fasttext", FASTTEXT))
     if options.word2vec_c:
         found.append(Tool("word2vec.c", WORD2VEC_C.replace("{binary}", shlex.quote(options.word2vec_c))))
