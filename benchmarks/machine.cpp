@@ -23,7 +23,8 @@ typedef float Vector __attribute__((vector_size(BYTES), may_alias));
 constexpr int lanes = BYTES / sizeof(float);
 constexpr size_t huge_page = 2 << 20;
 
-// Runs `work(thread)` again and again on each thread, all at once, for so long. The sum of what it counts a second.
+// Runs `work(thread)` again and again on each thread, all at once, for so long. The sum of what it counts a
+// second.
 double rate(double seconds, int threads, const std::function<uint64_t(int)>& work) {
     using Clock = std::chrono::steady_clock;
     std::atomic<int> waiting{threads};
@@ -119,6 +120,7 @@ int main(int count, char** arguments) {
         return 0;
     }
     const size_t stride = std::atoi(arguments[6]);
-    Rows rows{read_ids(arguments[4]), matrix(std::atoi(arguments[5]) * stride), stride, std::vector<size_t>(threads)};
+    Rows rows{read_ids(arguments[4]), matrix(std::atoi(arguments[5]) * stride), stride,
+              std::vector<size_t>(threads)};
     std::printf("%g\n", rate(seconds, threads, [&](int thread) { return rows.update(thread); }));
 }
