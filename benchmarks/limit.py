@@ -31,6 +31,7 @@ HEADER = [
     "arithmetic s",
     "rows s",
     "training s",
+    "core to core ns",
     "of the limit",
     "of arithmetic + rows",
     "aside",
@@ -47,6 +48,7 @@ def lines(rows: Sequence[Row]) -> Iterator[list[str]]:
         shares = [max(arithmetic, memory), arithmetic + memory, median(runs, "aside_seconds")]
         counted = [number(first[key], form) for key, form in COUNTED.items()]
         times = [number(each) for each in (arithmetic, memory, seconds)]
+        times.append(number(median(runs, "handover"), ".0f"))
         yield [model, *counted, *times, *(number(ratio(share, seconds), ".0%") for share in shares)]
 
 
@@ -76,6 +78,7 @@ def main() -> None:
                         "rows": needs.rows,
                         "bytes": 2 * needs.rows * needs.row_bytes,
                         "multiply_adds_per_second": limits.multiply_adds(threads),
+                        "handover": limits.handover(),
                         "rows_per_second": limits.rows(learnt, settings, threads),
                     }
                 )

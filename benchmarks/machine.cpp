@@ -4,9 +4,12 @@
 //     machine rows SECONDS THREADS IDS ROWS STRIDE   rows of STRIDE floats loaded, changed and stored a second,
 //                                                    in the order of the uint32 ids of the file IDS
 //
+//     machine handover                               nanoseconds until one core sees what another has written
+//
 // Compiled with BYTES, the width of a vector.
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -16,6 +19,7 @@
 #include <fstream>
 #include <functional>
 #include <iterator>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -49,6 +53,33 @@ double rate(double seconds, int threads, const std::function<uint64_t(int)>& wor
         sum += rates[t];
     }
     return sum;
+}
+
+// Two threads count in turn, each waiting for the other's number. The best of many tries: in the others one of
+// them had no core.
+double handover() {
+    using Clock = std::chrono::steady_clock;
+    constexpr uint64_t tries = 100, turns = 2'000;
+    alignas(64) std::atomic<uint64_t> number{0};
+    std::thread other([&] {
+        for (uint64_t odd = 1; odd < tries * turns; odd += 2) {
+            while (number != odd) {
+            }
+            number = odd + 1;
+        }
+    });
+    double best = 1e9;
+    for (uint64_t even = 0; even < tries * turns;) {
+        const auto began = Clock::now();
+        for (uint64_t end = even + turns; even < end; even += 2) {
+            number = even + 1;
+            while (number != even + 2) {
+            }
+        }
+        best = std::min(best, std::chrono::duration<double, std::nano>(Clock::now() - began).count() / turns);
+    }
+    other.join();
+    return best;
 }
 
 // Twelve sums that do not wait for one another: more than any core has under way.
@@ -111,16 +142,19 @@ struct Rows {
 };
 
 int main(int count, char** arguments) {
-    const bool fma = count == 4 && !std::strcmp(arguments[1], "fma");
-    if (!fma && !(count == 7 && !std::strcmp(arguments[1], "rows"))) return 2;
-    const double seconds = std::atof(arguments[2]);
-    const int threads = std::atoi(arguments[3]);
-    if (fma) {
+    const std::string wanted = count > 1 ? arguments[1] : "";
+    const double seconds = count > 2 ? std::atof(arguments[2]) : 0;
+    const int threads = count > 3 ? std::atoi(arguments[3]) : 0;
+    if (wanted == "handover") {
+        std::printf("%g\n", handover());
+    } else if (wanted == "fma" && count == 4) {
         std::printf("%g\n", rate(seconds, threads, [](int) { return multiply_add(); }));
-        return 0;
+    } else if (wanted == "rows" && count == 7) {
+        const size_t stride = std::atoi(arguments[6]);
+        float* numbers = matrix(std::atoi(arguments[5]) * stride);
+        Rows rows{read_ids(arguments[4]), numbers, stride, std::vector<size_t>(threads)};
+        std::printf("%g\n", rate(seconds, threads, [&](int thread) { return rows.update(thread); }));
+    } else {
+        return 2;
     }
-    const size_t stride = std::atoi(arguments[6]);
-    Rows rows{read_ids(arguments[4]), matrix(std::atoi(arguments[5]) * stride), stride,
-              std::vector<size_t>(threads)};
-    std::printf("%g\n", rate(seconds, threads, [&](int thread) { return rows.update(thread); }));
 }

@@ -34,6 +34,14 @@ class Machine:
         """A second, on so many threads together."""
         return float(run([self.program, "fma", str(self.seconds), str(threads)]).output)
 
+    def handover(self) -> float | None:
+        """Nanoseconds until one core sees what another has written; None where there is but one.
+
+        Where rows are shared much depends on it, and on a virtual machine it may change from minute to minute.
+        """
+        alone = len(os.sched_getaffinity(0)) < 2
+        return None if alone else float(run([self.program, "handover"]).output)
+
     def rows(self, learnt: Learnt, settings: Settings, threads: int) -> float:
         """A second, on so many threads together: rows loaded, changed and stored in the order of training."""
         ids = self.program.with_name("ids")
