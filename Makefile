@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 SOURCES := CMakeLists.txt pyproject.toml $(shell find cpp src -name __pycache__ -prune -o -type f ! -name '*.so' -print)
 
-.PHONY: demo test test-long lint clean
+.PHONY: demo test test-long lint bench clean
 
 demo: .venv/firth .venv/with-plot
 	$(BIN)/firth demo -o out/demo
@@ -20,9 +20,24 @@ lint: .venv/firth .venv/with-test .venv/with-lint
 	$(BIN)/ruff check src tests benchmarks
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/clang-format --dry-run -Werror cpp/*.cpp cpp/*.hpp cpp/tests/*
+	$(BIN)/clang-format --dry-run -Werror cpp/*.cpp cpp/*.hpp cpp/tests/* benchmarks/*.cpp
 	mkdir -p out && $(BIN)/python -m nanobind.stubgen -q -m firth._core -o out/_core.pyi
 	diff src/firth/_core.pyi out/_core.pyi
+
+# Tables and JSON in out/bench; benchmarks/README.md tells what may be given besides CORPUS and EVAL.
+QUESTIONS := speed instruction_sets ingest scaling limit size deterministic
+GIVEN = $(CORPUS) $(if $(EVAL),--eval $(EVAL)) $(if $(RUNS),--runs $(RUNS))
+GIVEN_speed = $(GIVEN_ingest) $(if $(PWORD2VEC),--pword2vec $(PWORD2VEC))
+GIVEN_ingest = $(if $(WORD2VEC_C),--word2vec-c $(WORD2VEC_C))
+
+bench: .venv/with-bench
+	-$(MAKE) .venv/with-fasttext
+	for each in $(QUESTIONS); do $(MAKE) --no-print-directory bench-$$each || exit 1; done
+
+bench-%: .venv/with-bench
+	mkdir -p out/bench
+	$(BIN)/python benchmarks/$*.py $(GIVEN) $(GIVEN_$*) > out/bench/$*.md
+	cat out/bench/$*.md
 
 clean:
 	rm -rf .venv build dist out

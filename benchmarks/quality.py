@@ -13,18 +13,18 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
-import platform
 import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
+
+from common import hardware, mean, software, write_beginning
+from step import gensim_model
 
 import firth
 from firth import CBOW, NCE, HierarchicalSoftmax, NegativeSampling, SampledSoftmax, SkipGram, Vectors
 from firth.evaluate import analogies, word_pairs
-from firth.files import open_binary
 
 MODELS = {
     "skip-gram, 5 negatives": (SkipGram(), NegativeSampling(5)),
@@ -76,10 +76,9 @@ def run_firth(name: str, text: Path, seed: int, options: argparse.Namespace) -> 
 
 
 def run_gensim(name: str, text: Path, seed: int, options: argparse.Namespace) -> tuple[Vectors, float, float]:
-    from gensim.models import Word2Vec
-
     rate = firth.Word2Vec(context=MODELS[name][0], objective=MODELS[name][1]).schedule.start
-    model = Word2Vec(
+    model, seconds = gensim_model(
+        str(text),
         vector_size=100,
         window=5,
         min_count=5,
@@ -87,17 +86,9 @@ def run_gensim(name: str, text: Path, seed: int, options: argparse.Namespace) ->
         alpha=rate,
         seed=seed,
         workers=options.threads,
+        epochs=options.epochs,
         **GENSIM[name],
     )
-    model.build_vocab(corpus_file=str(text))
-    began = time.perf_counter()
-    model.train(
-        corpus_file=str(text),
-        total_words=model.corpus_total_words,
-        total_examples=model.corpus_count,
-        epochs=options.epochs,
-    )
-    seconds = time.perf_counter() - began
     return Vectors(model.wv.index_to_key, model.wv.vectors), seconds, rate
 
 
@@ -119,27 +110,9 @@ def table(rows: list[dict[str, object]]) -> Iterator[str]:
         key=lambda row: (row["model"], row["tool"], row["rate"]),
     ):
         found = list(group)
-        cells = [_mean([float(str(row[column])) for row in found]) for column in columns]
+        cells = [mean(found, column) for column in columns]
         seconds = statistics.median(float(str(row["seconds"])) for row in found)
         yield f"| {model} | {tool} | {rate} | " + " | ".join(cells) + f" | {seconds:.1f} |"
-
-
-def _mean(values: list[float]) -> str:
-    spread = f" ± {statistics.stdev(values):.1f}" if len(values) > 1 else ""
-    return f"{statistics.mean(values):.1f}{spread}"
-
-
-def beginning(source: Path, words: int | None, folder: str) -> Path:
-    """The text as a plain file, which gensim needs, and its first words alone if so wanted."""
-    plain = Path(folder) / "text.txt"
-    left = words or float("inf")
-    with open_binary(source) as file, plain.open("wb") as out:
-        for line in file:
-            out.write(line)
-            left -= len(line.split())
-            if left <= 0:
-                break
-    return plain
 
 
 def main() -> None:
@@ -159,16 +132,13 @@ def main() -> None:
     options = parser.parse_args()
     rows: list[dict[str, object]] = []
     with tempfile.TemporaryDirectory() as folder:
-        text = beginning(options.text, options.words, folder)
+        text = Path(folder) / "text.txt"
+        write_beginning(options.text, text, options.words)
         for row in runs(text, options):
             rows.append(row)
             print(row, file=sys.stderr, flush=True)
-    machine = {
-        "machine": platform.machine(),
-        "processor": platform.processor(),
-        "python": platform.python_version(),
-    }
-    options.json.write_text(json.dumps({"firth": firth.__version__, **machine, "runs": rows}, indent=1))
+    machine = {"hardware": hardware(), "software": software()}
+    options.json.write_text(json.dumps({**machine, "runs": rows}, indent=1))
     print("\n".join(table(rows)))
 
 

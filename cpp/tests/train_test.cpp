@@ -123,7 +123,7 @@ class Model {
                 {objective,
                  {slots_.data(), corpus.vocabulary, draws, log_expected_.data()},
                  {offsets_.data(), nodes_.data(), signs_.data(), corpus.vocabulary - 1}},
-                {input_.data(), output_.data(), biased(objective) ? bias_.data() : nullptr, stride_}} {
+                {input_.data(), output_.data(), biased(objective) ? bias_.data() : nullptr, stride_, nullptr}} {
         Random random(3);
         for (uint32_t row = 0; row < corpus.vocabulary; ++row)
             for (uint32_t i = 0; i < dim; ++i)
@@ -132,6 +132,13 @@ class Model {
 
     const Task<Real>& task() const { return task_; }
     const Guarded<Real>& input() const { return input_; }
+
+    std::vector<Real> everything() const {
+        std::vector<Real> all;
+        for (const Guarded<Real>* each : {&input_, &output_, &bias_})
+            all.insert(all.end(), each->data(), each->data() + each->size());
+        return all;
+    }
 
     // Nothing was written around the arrays, nor into the columns that fill up a row.
     void check_bounds() const {
@@ -251,6 +258,25 @@ void test_learning(LearnIn<Real> learn, const Corpus& corpus, ContextSettings co
     }
 }
 
+// In rounds, two epochs come to the same numbers whatever the number of threads, and learn as well.
+template <class Real>
+void test_rounds(LearnIn<Real> learn, const Corpus& corpus, ContextSettings context, Objective objective) {
+    const Model<Real> fresh(corpus, context, objective, 10, 5);
+    const Outcome before = run_epoch(learn, fresh.task(), 0, 1, false, true);
+    std::vector<Real> expected;
+    double loss = 0;
+    for (unsigned threads : {1, 2, 3, 9}) {
+        Model<Real> model(corpus, context, objective, 10, 5);
+        run_epoch(learn, model.task(), rate, threads, false, true);
+        const Outcome after = run_epoch(learn, model.task(), rate, threads, false, true);
+        model.check_bounds();
+        if (threads == 1) expected = model.everything(), loss = after.loss;
+        CHECK(after.tokens == corpus.ids.size() && after.predictions == before.predictions);
+        CHECK(after.loss == loss && after.loss < 0.8 * before.loss);
+        CHECK(model.everything() == expected);
+    }
+}
+
 // Rows of every length, as many negatives as make every rest of a tile, windows longer than any sentence.
 template <class Real>
 void test_shapes(LearnIn<Real> learn, const Corpus& corpus, ContextSettings context, Objective objective) {
@@ -290,6 +316,7 @@ void test_set(const std::string& set, LearnIn<Real> learn, const Corpora& corpor
             const auto& [objective_name, objective] = objectives[o];
             test(set + ": " + context_name + ", " + objective_name, [&, context = context, objective = objective] {
                 test_learning(learn, corpora.text, context, objective, expected[c][o]);
+                test_rounds(learn, corpora.text, context, objective);
                 for (const Corpus* corpus : {&corpora.odd, &corpora.one_word, &corpora.empty})
                     test_shapes(learn, *corpus, context, objective);
             });
