@@ -209,6 +209,7 @@ void bind_train(nb::module_& m) {
     bind_task<double>(m, "DoubleTask");
     m.attr("MEETING_SIZE") = sizeof(firth::Meeting) / sizeof(uint64_t);
     m.attr("BLOCK_TOKENS") = firth::block_tokens;
+    m.attr("BLOCK_TOKENS_IN_ROUNDS") = firth::block_tokens_in_rounds;
     m.def(
         "instruction_set",
         [] {

@@ -19,7 +19,7 @@ namespace FIRTH_ISA {
 // too far. The quotient is 1 for rows that are seldom moved, and makes the mean of those that all move all the
 // time.
 inline double share_of_move(double x, uint32_t parts) {
-    return parts == 1 ? 1 : ::expm1(-x * parts) / (parts * ::expm1(-x));
+    return parts == 1 || x < 1e-9 ? 1 : ::expm1(-x * parts) / (parts * ::expm1(-x));
 }
 
 template <class Real>

@@ -114,7 +114,7 @@ class Lesson {
                 step<H, true, false>();
                 step<H, false, true>();
             }
-            if (!direct_)
+            if (!direct_ && outputs_.count > 0)  // a tree of one word has no nodes
                 for (int c = learnt_; c < learnt_ + H; ++c) adjoint(c);
             learnt_ += H;
         });

@@ -38,10 +38,8 @@ class Random {
 struct Order {
     uint64_t tokens, blocks, whole, stride, start;  // tokens of a block, blocks, and how many of them are whole
 
-    Order(const Text& text, const Epoch& epoch)
-        : tokens(epoch.meeting ? block_tokens_in_rounds : block_tokens),
-          blocks((text.tokens + tokens - 1) / tokens),
-          whole(text.tokens / tokens) {
+    Order(uint64_t text, uint64_t block, const Epoch& epoch)  // tokens of both
+        : tokens(block), blocks((text + block - 1) / block), whole(text / block) {
         stride = uint64_t(double(whole) * 0.6180339887498949) + 1;
         while (common_divisor(stride, whole) > 1) ++stride;
         start = whole ? stream_key(epoch.seed, epoch.number, 0) % whole : 0;

@@ -60,7 +60,7 @@ class Learner {
         : task_(task),
           epoch_(epoch),
           counters_(counters),
-          order_(task.text, epoch),
+          order_(task.text.tokens, epoch.meeting ? block_tokens_in_rounds : block_tokens, epoch),
           most_outputs_(outputs),
           lessons_{
               {task, inputs, outputs}, {task, inputs, outputs}, {task, inputs, outputs}, {task, inputs, outputs}},

@@ -21,6 +21,7 @@ def reading_ahead(
     *,
     seed: int,
     epoch: int,
+    block_tokens: int,
     next_block: NDArray[np.uint64],
     stop: NDArray[np.int32],
 ) -> Iterator[None]:
@@ -28,7 +29,8 @@ def reading_ahead(
     if _file(ids) is None:
         yield
         return
-    settings = {"seed": seed, "epoch": epoch, "next_block": next_block, "stop": stop}
+    settings: dict[str, Any] = {"seed": seed, "epoch": epoch, "block_tokens": block_tokens}
+    settings |= {"next_block": next_block, "stop": stop}
     thread = threading.Thread(target=read_ahead, args=(ids, offsets), kwargs=settings)
     thread.start()
     try:
