@@ -25,28 +25,26 @@ constexpr uint64_t ahead = 512;  // blocks: some megabytes, and some hundredths 
 constexpr uint64_t kept = 128;   // blocks that are learnt stay mapped for so long
 constexpr auto pause = std::chrono::microseconds(500);
 
-void read_ahead(Given<uint32_t> ids, Given<uint64_t> offsets, uint64_t seed, uint64_t epoch, uint64_t block,
+void read_ahead(Given<uint32_t> ids, Given<uint64_t> offsets, uint64_t seed, uint64_t epoch, bool in_rounds,
                 nb::ndarray<uint64_t, nb::ndim<1>> next_block, nb::ndarray<int32_t, nb::ndim<1>> stop) {
-    if (block == 0) throw std::invalid_argument("block_tokens must be at least 1");
     if (next_block.size() != 1 || stop.size() != 1)
         throw std::invalid_argument("next_block and stop must be one number each");
     nb::gil_scoped_release free;
     const uint64_t tokens = ids.size();
-    const firth::Epoch settings{seed, epoch, 0, 0, next_block.data(), stop.data(), 0, 1, nullptr};
-    const firth::plain::Order order(tokens, block, settings);
+    const firth::plain::Order order(tokens, in_rounds, seed, epoch);
     const uint64_t* const last = offsets.data() + offsets.size();
     advise(ids.data(), ids.data() + tokens, MADV_RANDOM);
     uint64_t next, turn = 0, forgotten = 0;
-    while ((next = __atomic_load_n(settings.next_block, __ATOMIC_RELAXED)) < order.blocks &&
-           !__atomic_load_n(settings.stop, __ATOMIC_RELAXED)) {
+    while ((next = __atomic_load_n(next_block.data(), __ATOMIC_RELAXED)) < order.blocks &&
+           !__atomic_load_n(stop.data(), __ATOMIC_RELAXED)) {
         const uint64_t from = std::max(turn, next), to = std::min(next + ahead, order.blocks);
         for (turn = from; turn < to; ++turn) {
-            const uint64_t begin = order.block(turn) * block;
-            advise(ids.data() + begin, ids.data() + std::min(begin + block, tokens), MADV_WILLNEED);
+            const uint64_t begin = order.block(turn) * order.tokens;
+            advise(ids.data() + begin, ids.data() + std::min(begin + order.tokens, tokens), MADV_WILLNEED);
         }
         // Its sentences are looked up here first: it is this thread that waits for what is not in memory.
         for (turn = from; turn < to; ++turn) {
-            const uint64_t* sentence = std::upper_bound(offsets.data(), last, order.block(turn) * block);
+            const uint64_t* sentence = std::upper_bound(offsets.data(), last, order.block(turn) * order.tokens);
             advise(sentence - 1, sentence, MADV_WILLNEED);
         }
         if (next >= forgotten + kept) {  // what was learnt need not stay mapped, only in the system's cache
@@ -61,7 +59,7 @@ void read_ahead(Given<uint32_t> ids, Given<uint64_t> offsets, uint64_t seed, uin
 }  // namespace
 
 void bind_paging(nb::module_& m) {
-    m.def("read_ahead", &read_ahead, "ids"_a, "offsets"_a, nb::kw_only(), "seed"_a, "epoch"_a, "block_tokens"_a,
+    m.def("read_ahead", &read_ahead, "ids"_a, "offsets"_a, nb::kw_only(), "seed"_a, "epoch"_a, "in_rounds"_a,
           "next_block"_a, "stop"_a,
           "While an epoch is learnt, have the system read the blocks that come next, and unmap those that are "
           "learnt; "

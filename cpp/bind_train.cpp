@@ -208,8 +208,8 @@ void bind_train(nb::module_& m) {
     bind_task<float>(m, "Task");
     bind_task<double>(m, "DoubleTask");
     m.attr("MEETING_SIZE") = sizeof(firth::Meeting) / sizeof(uint64_t);
-    m.attr("BLOCK_TOKENS") = firth::block_tokens;
-    m.attr("BLOCK_TOKENS_IN_ROUNDS") = firth::block_tokens_in_rounds;
+    m.def("block_tokens", &firth::tokens_of_a_block, "text"_a, nb::kw_only(), "in_rounds"_a,
+          "Tokens of a block of a text of so many.");
     m.def(
         "instruction_set",
         [] {

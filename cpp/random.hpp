@@ -38,11 +38,11 @@ class Random {
 struct Order {
     uint64_t tokens, blocks, whole, stride, start;  // tokens of a block, blocks, and how many of them are whole
 
-    Order(uint64_t text, uint64_t block, const Epoch& epoch)  // tokens of both
-        : tokens(block), blocks((text + block - 1) / block), whole(text / block) {
+    Order(uint64_t text, bool in_rounds, uint64_t seed, uint64_t epoch)
+        : tokens(tokens_of_a_block(text, in_rounds)), blocks((text + tokens - 1) / tokens), whole(text / tokens) {
         stride = uint64_t(double(whole) * 0.6180339887498949) + 1;
         while (common_divisor(stride, whole) > 1) ++stride;
-        start = whole ? stream_key(epoch.seed, epoch.number, 0) % whole : 0;
+        start = whole ? stream_key(seed, epoch, 0) % whole : 0;
     }
 
     uint64_t block(uint64_t turn) const { return turn < whole ? (turn * stride + start) % whole : turn; }

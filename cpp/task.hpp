@@ -62,14 +62,17 @@ struct Counters {  // one cache line a thread, read by others while it grows
     uint64_t unused[5];
 };
 
-// The epoch's text is cut into blocks of this many tokens: what one thread learns before it bumps its counters and
-// takes another. Windows reach over the cuts, and all random numbers derive from the block and the position, so
-// that it does not matter which thread learns which block.
-constexpr uint64_t block_tokens = 2'000;
-
-// Threads that are to learn the same whatever their number do so in rounds of this many blocks, which are smaller.
+// Threads that are to learn the same whatever their number do so in rounds of this many blocks.
 constexpr uint32_t blocks_of_a_round = 8;
-constexpr uint64_t block_tokens_in_rounds = 500;
+
+// The text is cut into blocks of so many tokens: what one thread learns before it bumps its counters and takes
+// another. Windows reach over the cuts, and all random numbers derive from the block and the position, so that it
+// does not matter which thread learns which block. In rounds they are smaller, since the blocks of a round do not
+// see what the others learn: of a small text no more than a hundredth at a time.
+constexpr uint64_t tokens_of_a_block(uint64_t text, bool in_rounds) {
+    const uint64_t hundredth = text / (100 * blocks_of_a_round);
+    return !in_rounds ? 2'000 : hundredth < 1 ? 1 : hundredth < 500 ? hundredth : 500;
+}
 
 // Where those threads wait for one another. All zero at first.
 struct Meeting {

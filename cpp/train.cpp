@@ -60,11 +60,11 @@ class Learner {
         : task_(task),
           epoch_(epoch),
           counters_(counters),
-          order_(task.text.tokens, epoch.meeting ? block_tokens_in_rounds : block_tokens, epoch),
+          order_(task.text.tokens, epoch.meeting, epoch.seed, epoch.number),
           most_outputs_(outputs),
           lessons_{
               {task, inputs, outputs}, {task, inputs, outputs}, {task, inputs, outputs}, {task, inputs, outputs}},
-          words_(block_tokens + inputs) {}
+          words_(order_.tokens + inputs) {}
 
     // The matrices for one block, where the first so many rows of each are copied when they are asked for.
     Part<Real> new_part(uint64_t inputs, uint64_t outputs, uint64_t biases) const {
@@ -83,7 +83,8 @@ class Learner {
     // but the nodes near the root of a tree, which all want all the time, only between blocks.
     void race() {
         const bool tree = task_.objective.objective == Objective::hierarchical_softmax;
-        Part<Real> part = new_part(0, tree && epoch_.threads > 1 ? hot_nodes : 0, 0);
+        const bool crowded = tree && epoch_.threads > 1 && order_.blocks > 100 * epoch_.threads;
+        Part<Real> part = new_part(0, crowded ? hot_nodes : 0, 0);
         while (told() == go_on) {
             const uint64_t turn = __atomic_fetch_add(epoch_.next_block, 1, __ATOMIC_RELAXED);
             if (turn >= order_.blocks) return;

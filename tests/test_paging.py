@@ -8,10 +8,12 @@ import pytest
 from training import clusters, word2vec
 
 from firth import paging
-from firth._core import BLOCK_TOKENS, read_ahead
+from firth._core import block_tokens, read_ahead
 from firth.corpus import Corpus
 from firth.objectives import NegativeSampling
 from firth.train import Schedule, Text, Weights, train
+
+BLOCK_TOKENS = block_tokens(0, in_rounds=False)
 
 
 def learnt(ids, corpus: Corpus) -> bytes:
@@ -52,7 +54,7 @@ def test_reading_ahead_ends_and_spoils_nothing(how):
     corpus = Corpus.read([[str(i % 99) for i in range(3 * BLOCK_TOKENS + 7)]] * 300)
     before = corpus.ids.tobytes()
     next_block, stop = np.zeros(1, dtype=np.uint64), np.zeros(1, dtype=np.int32)
-    settings = {"seed": 1, "epoch": 0, "block_tokens": BLOCK_TOKENS, "next_block": next_block, "stop": stop}
+    settings = {"seed": 1, "epoch": 0, "in_rounds": False, "next_block": next_block, "stop": stop}
     thread = threading.Thread(target=read_ahead, args=(corpus.ids, corpus.offsets), kwargs=settings)
     thread.start()
     for turn in range(0, 900, 100):

@@ -18,11 +18,13 @@ from hypothesis import strategies as st
 from scipy import stats
 
 import firth
-from firth._core import BLOCK_TOKENS, DoubleTask, NoiseTable
+from firth._core import DoubleTask, NoiseTable, block_tokens
 from firth.contexts import CBOW, SkipGram
 from firth.train import aligned
 from firth.vocab import Vocabulary
 from firth.words import PackedWords
+
+BLOCK_TOKENS = block_tokens(0, in_rounds=False)
 
 RATE = 1e-12
 ALWAYS = 2**32 - 1

@@ -62,8 +62,8 @@ void test_any_block() {
 // Else a line of ten million unknown words would cost the square of its length. What lies around the block here
 // cannot be touched.
 void test_unknown_words() {
-    constexpr uint64_t begin = 1'000'000, end = begin + block_tokens;
-    const Guarded<uint32_t> block(block_tokens, unknown);
+    constexpr uint64_t begin = 1'000'000, end = begin + tokens_of_a_block(0, false);
+    const Guarded<uint32_t> block(end - begin, unknown);
     CHECK(gathered(block.data() - begin, 5, 0, begin, end, 2 * end) == Gathered{});
 }
 

@@ -63,7 +63,7 @@ std::vector<uint32_t> sentence(uint32_t vocabulary, size_t length, Random& rando
 // Several blocks, the last not whole: a sentence that reaches over whole blocks, then short and empty ones.
 Sentences long_text(uint32_t vocabulary) {
     constexpr size_t enough = 25'000, longest = enough / 2;
-    static_assert(longest > block_tokens);
+    static_assert(longest > tokens_of_a_block(0, false));
     Random random(1);
     Sentences text = {{}, sentence(vocabulary, 30, random), sentence(vocabulary, longest, random)};
     for (size_t tokens = 30 + longest; tokens < enough; tokens += text.back().size())
@@ -249,7 +249,7 @@ void test_learning(LearnIn<Real> learn, const Corpus& corpus, ContextSettings co
         const Outcome before = run_epoch(learn, model.task(), 0, threads);
         run_epoch(learn, model.task(), rate, threads);
         const Outcome after = run_epoch(learn, model.task(), rate, threads);
-        CHECK(after.loss < 0.9 * before.loss);
+        CHECK(after.loss < 0.8 * before.loss);
         model.check_bounds();
         if (expected.tokens == 0) expected = after;
         CHECK(after.tokens == corpus.ids.size());
@@ -272,7 +272,7 @@ void test_rounds(LearnIn<Real> learn, const Corpus& corpus, ContextSettings cont
         model.check_bounds();
         if (threads == 1) expected = model.everything(), loss = after.loss;
         CHECK(after.tokens == corpus.ids.size() && after.predictions == before.predictions);
-        CHECK(after.loss == loss && after.loss < 0.9 * before.loss);
+        CHECK(after.loss == loss && after.loss < 0.8 * before.loss);
         CHECK(model.everything() == expected);
     }
 }

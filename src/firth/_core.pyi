@@ -38,7 +38,7 @@ class Ingest:
     def memory(self) -> int:
         """The bytes that the words take, and that `drain` needs besides."""
 
-def read_ahead(ids: Annotated[NDArray[numpy.uint32], dict(shape=(None,), order='C', device='cpu', writable=False)], offsets: Annotated[NDArray[numpy.uint64], dict(shape=(None,), order='C', device='cpu', writable=False)], *, seed: int, epoch: int, block_tokens: int, next_block: Annotated[NDArray[numpy.uint64], dict(shape=(None,))], stop: Annotated[NDArray[numpy.int32], dict(shape=(None,))]) -> None:
+def read_ahead(ids: Annotated[NDArray[numpy.uint32], dict(shape=(None,), order='C', device='cpu', writable=False)], offsets: Annotated[NDArray[numpy.uint64], dict(shape=(None,), order='C', device='cpu', writable=False)], *, seed: int, epoch: int, in_rounds: bool, next_block: Annotated[NDArray[numpy.uint64], dict(shape=(None,))], stop: Annotated[NDArray[numpy.int32], dict(shape=(None,))]) -> None:
     """
     While an epoch is learnt, have the system read the blocks that come next, and unmap those that are learnt; ends with the epoch or `stop`. The ids must lie in a mapped file: in memory they would be lost.
     """
@@ -87,9 +87,8 @@ class DoubleTask:
 
 MEETING_SIZE: int = 10
 
-BLOCK_TOKENS: int = 2000
-
-BLOCK_TOKENS_IN_ROUNDS: int = 500
+def block_tokens(text: int, *, in_rounds: bool) -> int:
+    """Tokens of a block of a text of so many."""
 
 def instruction_set() -> str | None:
     """

@@ -21,7 +21,7 @@ def reading_ahead(
     *,
     seed: int,
     epoch: int,
-    block_tokens: int,
+    in_rounds: bool,
     next_block: NDArray[np.uint64],
     stop: NDArray[np.int32],
 ) -> Iterator[None]:
@@ -29,7 +29,7 @@ def reading_ahead(
     if _file(ids) is None:
         yield
         return
-    settings: dict[str, Any] = {"seed": seed, "epoch": epoch, "block_tokens": block_tokens}
+    settings: dict[str, Any] = {"seed": seed, "epoch": epoch, "in_rounds": in_rounds}
     settings |= {"next_block": next_block, "stop": stop}
     thread = threading.Thread(target=read_ahead, args=(ids, offsets), kwargs=settings)
     thread.start()

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from firth._core import BLOCK_TOKENS, DoubleTask, Task, instruction_set
+from firth._core import DoubleTask, Task, instruction_set
 from firth.contexts import CBOW, Context
 from firth.errors import SettingsError, TrainingError
 from firth.objectives import Objective
@@ -311,7 +311,7 @@ class _Epoch:
             self.text.offsets,
             seed=self.seed,
             epoch=self.number,
-            block_tokens=BLOCK_TOKENS,
+            in_rounds=False,
             next_block=self.next_block,
             stop=self.stop,
         )
