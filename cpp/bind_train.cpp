@@ -113,6 +113,7 @@ struct Training {
     std::optional<Shared<Real>> bias;
     std::optional<NoiseTable> noise;
     std::optional<TreeTable> tree;
+    std::optional<Array<uint8_t>> frozen;
     firth::Task<Real> task;
 
     void run(uint64_t seed, uint64_t epoch, double rate_from, double rate_to, Shared<uint64_t> next_block,
@@ -130,7 +131,8 @@ template <class Real>
 void construct(Training<Real>* self, Array<uint32_t> ids, Array<uint64_t> offsets, Array<uint32_t> keep,
                Matrix<Real> input, Matrix<Real> output, std::optional<Shared<Real>> bias,
                const std::string& context, uint32_t window, bool shrink, bool mean, bool exact,
-               const std::string& objective, std::optional<NoiseTable> noise, std::optional<TreeTable> tree) {
+               const std::string& objective, std::optional<NoiseTable> noise, std::optional<TreeTable> tree,
+               std::optional<Array<uint8_t>> frozen) {
     using firth::Objective;
     const Objective kind = objective_named(objective);
     const bool draws =
@@ -154,12 +156,15 @@ void construct(Training<Real>* self, Array<uint32_t> ids, Array<uint64_t> offset
     const bool biased = kind == Objective::nce || kind == Objective::sampled_softmax;
     require(biased == bias.has_value(), "this objective and a bias do not go together");
     require(!bias || bias->size() == output.shape(0), "the bias needs a number for each output row");
-    new (self) Training<Real>{ids, offsets, keep, input, output, bias, std::move(noise), std::move(tree), {}};
+    require(!frozen || frozen->size() == input.shape(0), "frozen must tell of each input row");
+    new (self)
+        Training<Real>{ids, offsets, keep, input, output, bias, std::move(noise), std::move(tree), frozen, {}};
     self->task = {{ids.data(), offsets.data(), ids.size(), offsets.size() - 1, uint32_t(vocabulary), keep.data()},
                   {architecture_named(context), window, shrink, mean, exact},
                   {kind, self->noise ? self->noise->view() : firth::Noise{},
                    self->tree ? self->tree->view() : firth::Tree{}},
-                  {input.data(), output.data(), bias ? bias->data() : nullptr, uint32_t(stride)}};
+                  {input.data(), output.data(), bias ? bias->data() : nullptr, uint32_t(stride),
+                   frozen ? frozen->data() : nullptr}};
 }
 
 template <class Real>
@@ -168,12 +173,15 @@ void bind_task(nb::module_& m, const char* name) {
                                "What one training run learns from and into; the arrays are used in place.")
         .def("__init__", &construct<Real>, "ids"_a, "offsets"_a, "keep"_a, "input"_a, "output"_a, "bias"_a.none(),
              nb::kw_only(), "context"_a, "window"_a, "shrink"_a, "mean"_a, "exact"_a, "objective"_a,
-             "noise"_a.none(), "tree"_a.none())
+             "noise"_a.none(), "tree"_a.none(), "frozen"_a.none() = nb::none())
         .def("run", &Training<Real>::run, nb::kw_only(), "seed"_a, "epoch"_a, "rate_from"_a, "rate_to"_a,
              "next_block"_a, "counters"_a, "stop"_a,
              "Learn blocks of the text until none is left; any number of threads may do so at once, each "
              "with its\n"
-             "own counters (8 numbers of 64 bits: tokens, predictions, then the loss as a double).");
+             "own counters (8 numbers of 64 bits: tokens, predictions, then the loss as a double). A `stop` of 1 "
+             "makes\n"
+             "them leave at the next window, of 2 before the next block, from where `run` goes on when called "
+             "again.");
 }
 
 }  // namespace

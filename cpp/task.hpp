@@ -53,6 +53,7 @@ struct Weights {  // rows of `stride` numbers, 64-byte aligned; those beyond the
     Real* output;
     Real* bias;  // one number an output row, or null
     uint32_t stride;
+    const uint8_t* frozen;  // nonzero for each input row that is to stay as it is; null where all learn
 };
 
 struct Counters {  // one cache line a thread, read by others while it grows
@@ -66,11 +67,15 @@ struct Counters {  // one cache line a thread, read by others while it grows
 // that it does not matter which thread learns which block.
 constexpr uint64_t block_tokens = 2'000;
 
+// What a stop flag tells the threads: to go on; to leave at the next window; to leave before the next block, from
+// where others may go on as if nobody had left.
+constexpr int32_t go_on = 0, leave_at_once = 1, leave_after_block = 2;
+
 struct Epoch {
     uint64_t seed, number;
     double rate_from, rate_to;  // learning rate at the first and behind the last token
     uint64_t* next_block;       // shared by the threads
-    const int32_t* stop;        // nonzero: leave at the next window
+    const int32_t* stop;        // one of the above
 };
 
 template <class Real>

@@ -55,7 +55,7 @@ class Learner {
 
     void run() {
         const Order order(task_.text.tokens, epoch_);
-        while (!stopped()) {
+        while (told() == go_on) {
             const uint64_t turn = __atomic_fetch_add(epoch_.next_block, 1, __ATOMIC_RELAXED);
             if (turn >= order.blocks) return;
             learn_block(turn, order.block(turn));
@@ -94,7 +94,9 @@ class Learner {
           scores_(together * outputs + lanes<Real>),
           signs_(together * outputs + lanes<Real>) {}
 
-    bool stopped() const { return __atomic_load_n(epoch_.stop, __ATOMIC_RELAXED) != 0; }
+    int32_t told() const { return __atomic_load_n(epoch_.stop, __ATOMIC_RELAXED); }
+
+    bool stopped() const { return told() == leave_at_once; }
 
     void learn_block(uint64_t turn, uint64_t block) {
         const Text& text = task_.text;
@@ -223,11 +225,14 @@ class Learner {
     // The transpose of combine: each row of group c moves by its share of e_c.
     FIRTH_HOGWILD void adjoint(const Prediction& prediction) {
         const int width = int(task_.weights.stride) / lanes<Real>;
+        const uint8_t* frozen = task_.weights.frozen;
         for (int c = 0, i = 0; c < prediction.hidden; ++c) {
             const Real scale = task_.context.exact ? share(prediction.ends[c] - i) : Real(1);
             const Vector<Real>* error = vectors<Real>(errors_ + c * task_.weights.stride);
-            for (; i < prediction.ends[c]; ++i)
+            for (; i < prediction.ends[c]; ++i) {
+                if (frozen && frozen[prediction.ids[i]]) continue;
                 for (int v = 0; v < width; ++v) vectors(input(prediction.ids[i]))[v] += scale * error[v];
+            }
         }
     }
 

@@ -53,12 +53,13 @@ class Task:
     What one training run learns from and into; the arrays are used in place.
     """
 
-    def __init__(self, ids: Annotated[NDArray[numpy.uint32], dict(shape=(None,), order='C', device='cpu', writable=False)], offsets: Annotated[NDArray[numpy.uint64], dict(shape=(None,), order='C', device='cpu', writable=False)], keep: Annotated[NDArray[numpy.uint32], dict(shape=(None,), order='C', device='cpu', writable=False)], input: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu')], output: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu')], bias: Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu')] | None, *, context: str, window: int, shrink: bool, mean: bool, exact: bool, objective: str, noise: NoiseTable | None, tree: TreeTable | None) -> None: ...
+    def __init__(self, ids: Annotated[NDArray[numpy.uint32], dict(shape=(None,), order='C', device='cpu', writable=False)], offsets: Annotated[NDArray[numpy.uint64], dict(shape=(None,), order='C', device='cpu', writable=False)], keep: Annotated[NDArray[numpy.uint32], dict(shape=(None,), order='C', device='cpu', writable=False)], input: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu')], output: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu')], bias: Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu')] | None, *, context: str, window: int, shrink: bool, mean: bool, exact: bool, objective: str, noise: NoiseTable | None, tree: TreeTable | None, frozen: Annotated[NDArray[numpy.uint8], dict(shape=(None,), order='C', device='cpu', writable=False)] | None = None) -> None: ...
 
     def run(self, *, seed: int, epoch: int, rate_from: float, rate_to: float, next_block: Annotated[NDArray[numpy.uint64], dict(shape=(None,), order='C', device='cpu')], counters: Annotated[NDArray[numpy.uint64], dict(shape=(None,), order='C', device='cpu')], stop: Annotated[NDArray[numpy.int32], dict(shape=(None,), order='C', device='cpu')]) -> None:
         """
         Learn blocks of the text until none is left; any number of threads may do so at once, each with its
-        own counters (8 numbers of 64 bits: tokens, predictions, then the loss as a double).
+        own counters (8 numbers of 64 bits: tokens, predictions, then the loss as a double). A `stop` of 1 makes
+        them leave at the next window, of 2 before the next block, from where `run` goes on when called again.
         """
 
 class DoubleTask:
@@ -66,12 +67,13 @@ class DoubleTask:
     What one training run learns from and into; the arrays are used in place.
     """
 
-    def __init__(self, ids: Annotated[NDArray[numpy.uint32], dict(shape=(None,), order='C', device='cpu', writable=False)], offsets: Annotated[NDArray[numpy.uint64], dict(shape=(None,), order='C', device='cpu', writable=False)], keep: Annotated[NDArray[numpy.uint32], dict(shape=(None,), order='C', device='cpu', writable=False)], input: Annotated[NDArray[numpy.float64], dict(shape=(None, None), order='C', device='cpu')], output: Annotated[NDArray[numpy.float64], dict(shape=(None, None), order='C', device='cpu')], bias: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu')] | None, *, context: str, window: int, shrink: bool, mean: bool, exact: bool, objective: str, noise: NoiseTable | None, tree: TreeTable | None) -> None: ...
+    def __init__(self, ids: Annotated[NDArray[numpy.uint32], dict(shape=(None,), order='C', device='cpu', writable=False)], offsets: Annotated[NDArray[numpy.uint64], dict(shape=(None,), order='C', device='cpu', writable=False)], keep: Annotated[NDArray[numpy.uint32], dict(shape=(None,), order='C', device='cpu', writable=False)], input: Annotated[NDArray[numpy.float64], dict(shape=(None, None), order='C', device='cpu')], output: Annotated[NDArray[numpy.float64], dict(shape=(None, None), order='C', device='cpu')], bias: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu')] | None, *, context: str, window: int, shrink: bool, mean: bool, exact: bool, objective: str, noise: NoiseTable | None, tree: TreeTable | None, frozen: Annotated[NDArray[numpy.uint8], dict(shape=(None,), order='C', device='cpu', writable=False)] | None = None) -> None: ...
 
     def run(self, *, seed: int, epoch: int, rate_from: float, rate_to: float, next_block: Annotated[NDArray[numpy.uint64], dict(shape=(None,), order='C', device='cpu')], counters: Annotated[NDArray[numpy.uint64], dict(shape=(None,), order='C', device='cpu')], stop: Annotated[NDArray[numpy.int32], dict(shape=(None,), order='C', device='cpu')]) -> None:
         """
         Learn blocks of the text until none is left; any number of threads may do so at once, each with its
-        own counters (8 numbers of 64 bits: tokens, predictions, then the loss as a double).
+        own counters (8 numbers of 64 bits: tokens, predictions, then the loss as a double). A `stop` of 1 makes
+        them leave at the next window, of 2 before the next block, from where `run` goes on when called again.
         """
 
 BLOCK_TOKENS: int = 2000
