@@ -20,7 +20,7 @@ from firth.objectives import (
     SampledSoftmax,
     Softmax,
 )
-from firth.train import aligned
+from firth.weights import aligned
 from firth.vocab import Vocabulary
 from firth.words import Words
 

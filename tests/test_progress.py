@@ -208,7 +208,7 @@ def test_nothing_heavy_is_loaded_before_it_is_needed():
 
 def test_matrices_larger_than_memory_are_said():
     with pytest.raises(firth.TrainingError, match=r"rows of 100,000 numbers need [\d,.]+ GB.*lower dim"):
-        firth.train.aligned(10**9, 100_000)
+        firth.weights.aligned(10**9, 100_000)
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES, ids=str)

@@ -20,7 +20,7 @@ from scipy import stats
 import firth
 from firth._core import BLOCK_TOKENS, DoubleTask, NoiseTable
 from firth.contexts import CBOW, SkipGram
-from firth.train import aligned
+from firth.weights import aligned
 from firth.vocab import Vocabulary
 from firth.words import PackedWords
 
