@@ -68,7 +68,7 @@ def test_silence(capfd):
 def test_starting_vectors_are_announced(capsys):
     start = word2vec().fit(clusters(50), progress=False).vectors.restrict(7)
     word2vec().fit(clusters(50), start=start)
-    assert "7 words start from the vectors given" in capsys.readouterr().err.splitlines()
+    assert "7 words start from the vectors they had" in capsys.readouterr().err.splitlines()
 
 
 def test_a_bar_on_a_terminal():

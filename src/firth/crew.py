@@ -13,7 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 POLL_SECONDS = 0.1
-AT_ONCE, AFTER_BLOCK = 1, 2  # what the loop's stop flag tells it: to leave at the next window, before the next block
+AT_ONCE, AFTER_BLOCK = (
+    1,
+    2,
+)  # what the loop's stop flag tells it: to leave at the next window, before the next block
 
 
 class Crew:

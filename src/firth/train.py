@@ -139,7 +139,7 @@ def train(
     seed: int,
     history: list[EpochRow],
     attendant: Attendant,
-    position: Position = Position(),  # noqa: B008 - frozen
+    position: Position = Position(),
     exact: bool = False,
 ) -> None:
     """Learn `weights` in place, from `position` on, and append a row an epoch to `history`.

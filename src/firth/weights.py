@@ -26,8 +26,8 @@ HUGE_PAGE = 2 << 20
 class Weights:
     """What is learnt: `input` (V, stride), `output` (rows, stride) and perhaps `bias` (rows,), all of one dtype.
 
-    Rows are padded with zeros from `dim` to `stride` numbers. `frozen` (V,), where there is one, is 1 for each input
-    row that is not learnt.
+    Rows are padded with zeros from `dim` to `stride` numbers. `frozen` (V,), where given, is 1 for each
+    input row that is not learnt.
     """
 
     input: NDArray[np.floating]
@@ -73,12 +73,13 @@ class Weights:
 
     def learnable(self) -> Weights:
         """A copy that can be learnt further: those of a model on disk are mapped, read-only and not padded."""
-        copies = []
-        for matrix in (self.input, self.output):
-            copies.append(aligned(len(matrix), self.dim))
-            copies[-1][:, : self.dim] = matrix[:, : self.dim]
         bias = None if self.bias is None else self.bias.copy()
-        return Weights(*copies, bias, self.dim, self.frozen)
+        copy = Weights(
+            aligned(len(self.input), self.dim), aligned(len(self.output), self.dim), bias, self.dim, self.frozen
+        )
+        copy.input[:, : self.dim] = self.input[:, : self.dim]
+        copy.output[:, : self.dim] = self.output[:, : self.dim]
+        return copy
 
 
 def aligned(rows: int, columns: int, dtype: type = np.float32) -> NDArray[np.floating]:
@@ -108,8 +109,8 @@ def padded(columns: int, dtype: type = np.float32) -> int:
     return -(-columns * item // ROW_BYTES) * ROW_BYTES // item
 
 
-def copy_rows(start: Vectors, weights: Weights, vocab: Vocabulary) -> int:
-    """Give the words that `start` knows its vectors as first input rows; returns how many they are.
+def copy_rows(start: Vectors, weights: Weights, vocab: Vocabulary) -> list[str]:
+    """Give the words that `start` knows its vectors as first input rows; returns these words.
 
     Raises `SettingsError` for vectors of another dimension, of none of these words, or that are not finite.
     """
@@ -132,7 +133,7 @@ def copy_rows(start: Vectors, weights: Weights, vocab: Vocabulary) -> int:
             f"the starting vector of {vocab.words[rows[damaged]]!r} holds NaN or infinity; give finite numbers"
         )
     weights.input[rows, : weights.dim] = given
-    return len(found)
+    return [vocab.words[row] for row in rows]
 
 
 def frozen_rows(

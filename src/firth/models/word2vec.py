@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from firth import memory
+from firth.models.callbacks import Callback, Callbacks, EarlyStopping
+from firth.checkpoint import Checkpoint, Origin, Reading, Unfinished
 from firth.contexts import CBOW, CONTEXTS, Context, SkipGram
 from firth.corpus import Corpus, Source
 from firth.errors import FirthError, FormatError, SettingsError, TrainingError
-from firth.files import read_directory, write_directory
+from firth.extend import extended
+from firth.files import check_writable
+from firth.models import saved
+from firth.models.fitting import Fitting
 from firth.objectives import OBJECTIVES, HierarchicalSoftmax, NegativeSampling, Objective
 from firth.progress import Watcher, watching
 from firth.settings import real, whole
-from firth.tensors import open_tensors, write_tensors
-from firth.train import EpochRow, Schedule, Text, Weights, train
+from firth.train import EpochRow, Position, Schedule, Text, mean_loss, train
 from firth.vectors import Vectors
-from firth.vectors.formats import firth as firth_format
-from firth.vectors.search import not_finite
 from firth.vocab import Vocabulary
-
-KIND = "word2vec"
-OUTPUT = "output.safetensors"
+from firth.weights import Weights, copy_rows, frozen_rows
 
 
 class Prediction(NamedTuple):
@@ -101,6 +102,7 @@ class Word2Vec:
         self._vocab: Vocabulary | None = None
         self._weights: Weights | None = None
         self._vectors: Vectors | None = None
+        self.unfinished: Unfinished | None = None  # where training stands, of a model saved before its end
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -129,52 +131,175 @@ class Word2Vec:
         cache: str | Path | Literal[False] | None = None,
         vocab: Vocabulary | None = None,
         start: Vectors | None = None,
+        update: bool = False,
+        frozen: Iterable[str] | Literal["old"] = (),
+        held_out: Source | None = None,
+        callbacks: Sequence[Callback] = (),
+        checkpoint: str | Path | Checkpoint | None = None,
         progress: bool = True,
         log: str | Path | None = None,
     ) -> Word2Vec:
-        """Learn, from the start, from any source that `Corpus.read` takes: paths, "-", or sentences of tokens.
+        """Learn from any source that `Corpus.read` takes: paths, "-", or sentences of tokens.
 
-        `vocab` is used as it stands instead of the text's own words (`min_count` and `max_size` then play no
-        part). `start` gives the words that it knows their first input vectors. `progress` shows a bar or lines
-        on standard error, and `log` names a file for JSON lines.
+        From the start, or with `update` from what was learnt before: the words of the text come to those that the
+        model has (`min_count` applies to the new ones in this text, `max_size` to all), counts add up, and every
+        word that has a vector goes on from it. `vocab` is used as it stands instead of the text's own words
+        (`min_count` and `max_size` then play no part). `start` gives the words that it knows their first input
+        vectors. The input vectors of `frozen` words stay as they are, to the bit; "old" are all that had one
+        before. docs/training.md tells what becomes of the rest.
 
-        Raises `CorpusError`, `VocabularyError`, `SettingsError` or `TrainingError`; after the last there are no
-        vectors, but `history` tells how it came. After a KeyboardInterrupt, which is passed on, the model holds
-        what was learnt until then.
+        `held_out` is a text, read as `source` is, whose loss at each epoch's end stands in `history`.
+        `callbacks` are told of epochs and steps, and may end the training (`firth.callbacks`). `checkpoint` names
+        a directory where the model is saved at each epoch's end, or says besides how often (`Checkpoint`);
+        `Word2Vec.resume` goes on from there. `progress` shows a bar or lines on standard error, and `log` names a
+        file for JSON lines.
+
+        Raises `CorpusError`, `VocabularyError`, `SettingsError`, `UnknownWordError`, `FileError` or
+        `TrainingError`; after the last there are no vectors, but `history` tells how it came. After a
+        KeyboardInterrupt, which is passed on, the model holds what was learnt until then.
         """
-        with watching(progress, log) as watcher:
-            corpus = Corpus.read(
-                source,
-                tokenizer=tokenizer,
-                encoding=encoding,
-                errors=errors,
-                cache=cache,
-                progress=watcher.reading,
+        reading = Reading(source, tokenizer, encoding, errors, cache)
+        if isinstance(checkpoint, str | Path):
+            checkpoint = Checkpoint(checkpoint)
+        if checkpoint:
+            check_writable(checkpoint.path, directory=True)
+        if update and (vocab is not None or start is not None):
+            raise SettingsError(
+                "update=True goes on with the model's own words and vectors; give no vocab or start"
             )
-            if vocab is None:
+        before = self.vocab if update else None
+        told = Callbacks(callbacks)
+        with watching(progress, log) as watcher:
+            corpus = reading.corpus(watcher.reading)
+            if before is not None:
+                vocab = extended(before, corpus.vocab, min_count=self.min_count, max_size=self.max_size)
+            elif vocab is None:
                 vocab = corpus.vocab.prune(min_count=self.min_count, max_size=self.max_size)
+            memory.check(vocab, self.dim, self.objective)
+            started: Sequence[str] = ()
+            if before is not None:
+                weights = Weights.extended(self.weights, before, vocab, self.objective, self.seed)
+                started = before.words
+            else:
+                weights = Weights.start(vocab, self.dim, self.objective, self.seed)
+                started = copy_rows(start, weights, vocab) if start is not None else ()
+            weights.frozen = frozen_rows(frozen, started, vocab)
             text = Text(corpus.encoded(vocab), corpus.offsets, vocab)
-            weights = Weights.start(vocab, self.dim, self.objective, self.seed)
-            started = copy_rows(start, weights, vocab) if start is not None else 0
-            self._announce(watcher, corpus, vocab, started)
+            held = None if held_out is None else reading.again(held_out)
+            held_text = None if held is None else _text(held, vocab, watcher)
+            self._announce(watcher, corpus, vocab, len(started))
             self._vocab, self._weights, self._vectors, self.history = vocab, weights, None, []
-            try:
-                train(
-                    text,
-                    weights,
-                    context=self.context,
-                    objective=self.objective,
-                    schedule=self.schedule,
-                    subsample=self.subsample,
-                    threads=self.threads,
-                    seed=self.seed,
-                    history=self.history,
-                    report=watcher.training,
+            unfinished = None
+            if checkpoint:
+                held_origin = Origin(held, held_text.digest()) if held and held_text else None
+                unfinished = Unfinished(
+                    Position(), Origin(reading, text.digest()), held_origin, checkpoint.every, told.kept()
                 )
-            except TrainingError:
-                self._vocab = self._weights = None
-                raise
+            self._learn(text, held_text, watcher, told, checkpoint, unfinished)
         return self
+
+    @classmethod
+    def resume(
+        cls,
+        path: str | Path,
+        source: Source | None = None,
+        *,
+        tokenizer: Callable[[str], Sequence[str]] | None = None,
+        held_out: Source | None = None,
+        callbacks: Sequence[Callback] | None = None,
+        threads: int | None = None,
+        progress: bool = True,
+        log: str | Path | None = None,
+    ) -> Word2Vec:
+        """Go on with the training whose last checkpoint is the directory `path`, and save there as before.
+
+        With one thread the result is what the training would have come to, to the bit. Texts are found where
+        they were; `source` and `held_out` give them where they are elsewhere now, or were no files, and
+        `tokenizer` the function that made tokens. Callbacks are not saved, but for an `EarlyStopping` that watches
+        the loss of the text held out: pass them again.
+
+        Raises what `fit` raises; `TrainingError` where there is nothing to go on with, or a text has changed.
+        """
+        model = cls.load(path)
+        unfinished, vocab = model.unfinished, model.vocab
+        if unfinished is None:
+            raise TrainingError(
+                f"{path}: there is nothing to resume, its training is finished; fit(update=True) adds more"
+            )
+        if threads is not None:
+            model.threads = whole("threads", threads, 1, 1024)
+        told = Callbacks(
+            [EarlyStopping(**each) for each in unfinished.early_stopping] if callbacks is None else callbacks
+        )
+        check_writable(path, directory=True)
+        memory.check(vocab, model.dim, model.objective)
+        with watching(progress, log) as watcher:
+            text_from, text = _same_text(unfinished.text, source, tokenizer, path, vocab, watcher)
+            held_from, held_text = None, None
+            if unfinished.held_out:
+                held_from, held_text = _same_text(unfinished.held_out, held_out, tokenizer, path, vocab, watcher)
+            model._weights, model._vectors = model.weights.learnable(), None
+            done = unfinished.position
+            del model.history[done.epoch :]
+            watcher.message(
+                f"goes on in epoch {done.epoch + 1} of {model.schedule.epochs}, after {done.words:,} of its words",
+                epoch=done.epoch + 1,
+                words=done.words,
+            )
+            now = replace(unfinished, text=text_from, held_out=held_from, early_stopping=told.kept())
+            model._learn(text, held_text, watcher, told, Checkpoint(path, now.every), now)
+        return model
+
+    def _learn(
+        self,
+        text: Text,
+        held_out: Text | None,
+        watcher: Watcher,
+        callbacks: Callbacks,
+        checkpoint: Checkpoint | None,
+        unfinished: Unfinished | None,
+    ) -> None:
+        settings: dict[str, Any] = {
+            "context": self.context,
+            "objective": self.objective,
+            "subsample": self.subsample,
+            "threads": self.threads,
+            "seed": self.seed,
+        }
+        held_out_loss = partial(mean_loss, held_out, self.weights, **settings) if held_out else None
+        if held_out_loss and math.isnan(held_out_loss()):
+            raise SettingsError(
+                "the held-out text has no two words of the vocabulary in one sentence; give another"
+            )
+        self.unfinished = None
+        fitting = Fitting(
+            self,
+            watcher,
+            callbacks=callbacks,
+            held_out_loss=held_out_loss,
+            checkpoint=checkpoint,
+            unfinished=unfinished,
+        )
+        try:
+            train(
+                text,
+                self.weights,
+                schedule=self.schedule,
+                history=self.history,
+                attendant=fitting,
+                position=unfinished.position if unfinished else Position(),
+                exact=checkpoint is not None,
+                **settings,
+            )
+        except TrainingError:
+            self._vocab = self._weights = None
+            raise
+        if checkpoint:
+            self.save(checkpoint.path)
+
+    def changed(self) -> None:
+        """Forget what was derived from the weights, which were learnt further."""
+        self._vectors = None
 
     def _announce(self, watcher: Watcher, corpus: Corpus, vocab: Vocabulary, started: int) -> None:
         kept = vocab.total / max(len(corpus.ids), 1)
@@ -188,7 +313,7 @@ class Word2Vec:
         settings = ", ".join(f"{name} {_brief(value)}" for name, value in self.settings.items())
         watcher.message(f"word2vec: {settings}", settings=self.settings)
         if started:
-            watcher.message(f"{started:,} words start from the vectors given", started=started)
+            watcher.message(f"{started:,} words start from the vectors they had", started=started)
 
     @property
     def vocab(self) -> Vocabulary:
@@ -233,52 +358,26 @@ class Word2Vec:
         return [Prediction(self.vocab.words[int(i)], float(found[i])) for i in best]
 
     def save(self, path: str | Path) -> None:
-        """Write a directory: vectors as `Vectors.save` writes them, output matrix, settings and history."""
-        output: dict[str, NDArray[Any]] = {"output": self.weights.output[:, : self.dim]}
-        if self.weights.bias is not None:
-            output["bias"] = self.weights.bias
-        config = {
-            "kind": KIND,
-            "rows": len(self.vectors),
-            "dim": self.dim,
-            "settings": self.settings,
-            "history": [row.as_dict() for row in self.history],
-        }
-        tensors = {firth_format.FILE: firth_format.to_tensors(self.vectors), OUTPUT: output}
-        write_directory(
-            path, config, {name: partial(write_tensors, tensors=each) for name, each in tensors.items()}
-        )
+        """Write a directory: vectors as `Vectors.save` writes them, output matrix, settings and history.
+
+        While nobody learns, in `on_epoch` for one, it is a checkpoint too, from which `resume` goes on.
+        """
+        saved.save(path, self.settings, saved.State(self.vectors, self.weights, self.history, self.unfinished))
 
     @classmethod
     def load(cls, path: str | Path) -> Word2Vec:
         """The model that `save` wrote, its matrices mapped from the files; raises `FormatError`."""
-        directory = read_directory(path)
-        if directory.config.get("kind") != KIND:
-            raise FormatError(
-                f"{path}: holds {directory.config.get('kind')!r}, not a word2vec model; use firth.load"
-            )
-        vectors = Vectors.load(path)
+        settings = saved.settings_of(path)
         try:
-            model = cls(**_parts(directory.config["settings"]))
-            model.history = [EpochRow.from_dict(row) for row in directory.config["history"]]
-            output = open_tensors(directory.files[OUTPUT])
+            model = cls(**_parts(settings))
         except (KeyError, TypeError, SettingsError) as error:
             raise FormatError(
                 f"{path}: its settings are not those of a word2vec model ({error}); save it again"
             ) from None
-        if vectors.counts is None:
-            raise FormatError(f"{path}: its vectors lack their counts; save it again")
-        vocab = Vocabulary(vectors.words, vectors.counts)
-        rows = model.objective.output_rows(vocab)
-        shapes: dict[str, tuple[int, ...]] = {"output": (rows, model.dim)}
-        if model.objective.start_bias(vocab) is not None:
-            shapes["bias"] = (rows,)
-        if vectors.dim != model.dim or {name: each.shape for name, each in output.items()} != shapes:
-            raise FormatError(
-                f"{path}: its vectors, output matrix and settings do not belong together; save it again"
-            )
-        model._vocab, model._vectors = vocab, vectors
-        model._weights = Weights(vectors.matrix, output["output"], output.get("bias"), model.dim)
+        state = saved.load(path, model.objective, model.dim)
+        model.history, model.unfinished = state.history, state.unfinished
+        model._weights, model._vectors = state.weights, state.vectors
+        model._vocab = Vocabulary(state.vectors.words, np.asarray(state.vectors.counts))
         return model
 
 
@@ -299,28 +398,26 @@ def _parts(settings: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def copy_rows(start: Vectors, weights: Weights, vocab: Vocabulary) -> int:
-    """Give the words that `start` knows its vectors as first input rows; returns how many they are.
+def _text(reading: Reading, vocab: Vocabulary, watcher: Watcher) -> Text:
+    corpus = reading.corpus(watcher.reading)
+    return Text(corpus.encoded(vocab), corpus.offsets, vocab)
 
-    Raises `SettingsError` for vectors of another dimension, of none of these words, or that are not finite.
-    """
-    if start.dim != weights.dim:
-        raise SettingsError(
-            f"the starting vectors have {start.dim} dimensions, the model dim={weights.dim}; make them equal"
+
+def _same_text(
+    origin: Origin,
+    source: Source | None,
+    tokenizer: Callable[[str], Sequence[str]] | None,
+    path: str | Path,
+    vocab: Vocabulary,
+    watcher: Watcher,
+) -> tuple[Origin, Text]:
+    """The text of a training that goes on, from where it is now; raises `TrainingError` if it has changed."""
+    reading = origin.reading.again(source, tokenizer)
+    if reading.source is None or reading.tokenizer is None:
+        raise TrainingError(
+            f"{path}: was learnt from sentences, standard input or with a function as tokenizer, which no file "
+            "keeps; give the same text again"
         )
-    found = [
-        (row, position) for row, word in enumerate(vocab.words) if (position := start.words.find(word)) is not None
-    ]
-    if not found:
-        raise SettingsError(
-            "the starting vectors know none of the vocabulary's words; are they of another language or case?"
-        )
-    rows, positions = (list(each) for each in zip(*found, strict=True))
-    given = start.matrix[positions]
-    damaged = not_finite(given)
-    if damaged is not None:
-        raise SettingsError(
-            f"the starting vector of {vocab.words[rows[damaged]]!r} holds NaN or infinity; give finite numbers"
-        )
-    weights.input[rows, : weights.dim] = given
-    return len(found)
+    text = _text(reading, vocab, watcher)
+    origin.check(text.digest(), str(path))
+    return Origin(reading, origin.digest), text

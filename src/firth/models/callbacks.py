@@ -52,16 +52,24 @@ class Callbacks:
                 self._on_step.append(callback.on_step)
             elif not isinstance(callback, OnEpoch):
                 if not callable(callback):
-                    raise SettingsError(f"callback {callback!r} has neither on_epoch nor on_step, nor can it be called")
+                    raise SettingsError(
+                        f"callback {callback!r} has neither on_epoch nor on_step, nor can it be called"
+                    )
                 self._on_epoch.append(callback)
 
     def on_epoch(self, model: Word2Vec, row: EpochRow) -> bool:
         """Tell all of them; whether one wants to end the training."""
-        return any([call(model, row) for call in self._on_epoch])
+        return sum(bool(call(model, row)) for call in self._on_epoch) > 0
+
+    def kept(self) -> tuple[dict[str, Any], ...]:
+        """Those that a saved model can keep: each `EarlyStopping` without a measure of its own."""
+        return tuple(
+            each.as_dict() for each in self.each if isinstance(each, EarlyStopping) and each.measure is None
+        )
 
     def on_step(self, model: Word2Vec, status: Status) -> bool:
         """Tell all of them; whether one wants to end the training."""
-        return any([call(model, status) for call in self._on_step])
+        return sum(bool(call(model, status)) for call in self._on_step) > 0
 
 
 class EarlyStopping:
@@ -91,9 +99,13 @@ class EarlyStopping:
         if self.measure is not None:
             self._values = [*self._values[: row.epoch - 1], float(self.measure(model))]
         else:
-            self._values = [math.nan if each.held_out_loss is None else each.held_out_loss for each in model.history]
+            self._values = [
+                math.nan if each.held_out_loss is None else each.held_out_loss for each in model.history
+            ]
             if row.held_out_loss is None:
-                raise SettingsError("EarlyStopping watches the loss of a text held out; pass held_out, or a measure")
+                raise SettingsError(
+                    "EarlyStopping watches the loss of a text held out; pass held_out, or a measure"
+                )
         cost = [math.inf if math.isnan(each) else each if self.lower else -each for each in self._values]
         since_best = len(cost) - 1 - cost.index(min(cost))
         if self.best is not None and not since_best:
@@ -101,5 +113,5 @@ class EarlyStopping:
         return since_best >= self.patience
 
     def as_dict(self) -> dict[str, Any]:
-        """What a saved model keeps of it, so that it can be made again: not of one with a measure of its own."""
+        """What a saved model keeps of it, so that it can be made again."""
         return {"patience": self.patience, "best": None if self.best is None else str(Path(self.best).absolute())}
