@@ -10,7 +10,6 @@ from __future__ import annotations
 from importlib.metadata import version
 from pathlib import Path
 
-from firth.models.callbacks import EarlyStopping
 from firth.checkpoint import Checkpoint
 from firth.contexts import CBOW, SkipGram
 from firth.corpus import Corpus
@@ -26,6 +25,7 @@ from firth.errors import (
     VocabularyError,
 )
 from firth.files import read_directory
+from firth.models.callbacks import EarlyStopping
 from firth.models.saved import KIND
 from firth.models.word2vec import Word2Vec
 from firth.objectives import NCE, HierarchicalSoftmax, NegativeSampling, SampledSoftmax, Softmax

@@ -14,7 +14,7 @@ from typing import Any, Literal, cast
 
 from firth.corpus import Corpus, Source
 from firth.corpus.sources import files_of
-from firth.errors import SettingsError, TrainingError
+from firth.errors import SettingsError
 from firth.settings import real
 from firth.train import Position
 
@@ -68,6 +68,12 @@ class Reading:
         )
 
     @property
+    def name(self) -> str:
+        """The text in errors."""
+        files = files_of(self.source)
+        return f"{files[0]}{' and more' * (len(files) > 1)}" if files else "the sentences"
+
+    @property
     def repeatable(self) -> bool:
         """Whether another process can read it: no sentences, no standard input, no function as tokenizer."""
         return isinstance(self.tokenizer, str) and "-" not in (files_of(self.source) or "-")
@@ -95,13 +101,6 @@ class Origin:
     reading: Reading
     digest: str
 
-    def check(self, digest: str, name: str) -> None:
-        """Raise `TrainingError` unless this is the text that was read then."""
-        if digest != self.digest:
-            raise TrainingError(
-                f"{name} is no longer the text that training began with; restore it, or train from the start"
-            )
-
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
         return {**self.reading.as_dict(), "digest": self.digest}
@@ -115,8 +114,9 @@ class Origin:
 
 @dataclass(frozen=True)
 class Unfinished:
-    """What a model that is still to learn keeps beside its weights and settings."""
+    """What a model that is still to learn keeps beside its weights and settings; only where, it need not keep."""
 
+    path: Path  # the checkpoint's directory
     position: Position
     text: Origin
     held_out: Origin | None
@@ -134,9 +134,10 @@ class Unfinished:
         }
 
     @classmethod
-    def from_dict(cls, saved: Mapping[str, Any]) -> Unfinished:
-        """What `as_dict` gave; raises `KeyError` or `TypeError` for anything else."""
+    def from_dict(cls, path: Path, saved: Mapping[str, Any]) -> Unfinished:
+        """What `as_dict` gave, and was found in `path`; raises `KeyError` or `TypeError` for anything else."""
         return cls(
+            path,
             Position(**saved["position"]),
             Origin.from_dict(saved["text"]),
             saved["held_out"] and Origin.from_dict(saved["held_out"]),

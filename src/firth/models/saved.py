@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from firth.checkpoint import Unfinished
+from firth.contexts import CONTEXTS
 from firth.errors import FormatError, SettingsError
 from firth.files import read_directory, write_directory
-from firth.objectives import Objective
+from firth.objectives import OBJECTIVES, Objective
 from firth.tensors import open_tensors, write_tensors
 from firth.train import EpochRow
 from firth.vectors import Vectors
@@ -73,7 +74,7 @@ def load(path: str | Path, objective: Objective, dim: int) -> State:
     try:
         history = [EpochRow.from_dict(row) for row in directory.config["history"]]
         training = directory.config.get("training")
-        unfinished = Unfinished.from_dict(training) if training else None
+        unfinished = Unfinished.from_dict(Path(path), training) if training else None
         output = open_tensors(directory.files[OUTPUT])
         frozen = open_tensors(directory.files[FROZEN])["frozen"] if FROZEN in directory.files else None
     except (KeyError, TypeError, SettingsError) as error:
@@ -92,3 +93,13 @@ def load(path: str | Path, objective: Objective, dim: int) -> State:
         raise FormatError(f"{path}: its vectors, output matrix and settings do not belong together; save it again")
     weights = Weights(vectors.matrix, output["output"], output.get("bias"), dim, frozen)
     return State(vectors, weights, history, unfinished)
+
+
+def parts(settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings with context and objective made anew from their names and fields."""
+    context, objective = dict(settings["context"]), dict(settings["objective"])
+    return {
+        **settings,
+        "context": CONTEXTS[context.pop("name")](**context),
+        "objective": OBJECTIVES[objective.pop("name")](**objective),
+    }

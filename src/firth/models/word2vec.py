@@ -13,16 +13,18 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from firth import memory
-from firth.models.callbacks import Callback, Callbacks, EarlyStopping
 from firth.checkpoint import Checkpoint, Origin, Reading, Unfinished
-from firth.contexts import CBOW, CONTEXTS, Context, SkipGram
+from firth.contexts import CBOW, Context, SkipGram
 from firth.corpus import Corpus, Source
 from firth.errors import FirthError, FormatError, SettingsError, TrainingError
 from firth.extend import extended
 from firth.files import check_writable
 from firth.models import saved
-from firth.models.fitting import Fitting
-from firth.objectives import OBJECTIVES, HierarchicalSoftmax, NegativeSampling, Objective
+from firth.models.callbacks import Callback, Callbacks, EarlyStopping
+from firth.models.fitting import Fitting, announce, encoded, same_text
+from firth.models.plan import Plan, plan
+from firth.models.tuned import tuned
+from firth.objectives import NegativeSampling, Objective
 from firth.progress import Watcher, watching
 from firth.settings import real, whole
 from firth.train import EpochRow, Position, Schedule, Text, mean_loss, train
@@ -36,25 +38,6 @@ class Prediction(NamedTuple):
 
     word: str
     probability: float
-
-
-class Tuned(NamedTuple):
-    """What was found best for a combination of context and objective."""
-
-    learning_rate: float
-    subsample: float
-
-
-def tuned(context: Context, objective: Objective) -> Tuned:
-    """The settings that gave the best analogies and similarities in 5 epochs, as docs/quality.md tells."""
-    hierarchical = isinstance(objective, HierarchicalSoftmax)
-    if isinstance(context, SkipGram):
-        return Tuned(0.03 if hierarchical else 0.04, subsample=5e-5)
-    if context.combine == "sum":
-        return Tuned(0.02, subsample=1e-4)
-    if context.gradient == "exact":
-        return Tuned(0.15, subsample=1e-4)
-    return Tuned(0.05 if hierarchical else 0.06, subsample=1e-4)
 
 
 class Word2Vec:
@@ -121,6 +104,17 @@ class Word2Vec:
             "seed": self.seed,
         }
 
+    @property
+    def loop(self) -> dict[str, Any]:
+        """What `firth.train` needs to know of them."""
+        return {
+            "context": self.context,
+            "objective": self.objective,
+            "subsample": self.subsample,
+            "threads": self.threads,
+            "seed": self.seed,
+        }
+
     def fit(
         self,
         source: Source,
@@ -151,7 +145,7 @@ class Word2Vec:
         `held_out` is a text, read as `source` is, whose loss at each epoch's end stands in `history`.
         `callbacks` are told of epochs and steps, and may end the training (`firth.callbacks`). `checkpoint` names
         a directory where the model is saved at each epoch's end, or says besides how often (`Checkpoint`);
-        `Word2Vec.resume` goes on from there. `progress` shows a bar or lines on standard error, and `log` names a
+        `resume` goes on from there. `progress` shows a bar or lines on standard error, and `log` names a
         file for JSON lines.
 
         Raises `CorpusError`, `VocabularyError`, `SettingsError`, `UnknownWordError`, `FileError` or
@@ -171,10 +165,7 @@ class Word2Vec:
         told = Callbacks(callbacks)
         with watching(progress, log) as watcher:
             corpus = reading.corpus(watcher.reading)
-            if before is not None:
-                vocab = extended(before, corpus.vocab, min_count=self.min_count, max_size=self.max_size)
-            elif vocab is None:
-                vocab = corpus.vocab.prune(min_count=self.min_count, max_size=self.max_size)
+            vocab = self._words_of(corpus, vocab, before)
             memory.check(vocab, self.dim, self.objective)
             started: Sequence[str] = ()
             if before is not None:
@@ -186,22 +177,25 @@ class Word2Vec:
             weights.frozen = frozen_rows(frozen, started, vocab)
             text = Text(corpus.encoded(vocab), corpus.offsets, vocab)
             held = None if held_out is None else reading.again(held_out)
-            held_text = None if held is None else _text(held, vocab, watcher)
-            self._announce(watcher, corpus, vocab, len(started))
+            held_text = None if held is None else encoded(held, vocab, watcher)
+            announce(watcher, corpus, vocab, self.settings, len(started))
             self._vocab, self._weights, self._vectors, self.history = vocab, weights, None, []
             unfinished = None
             if checkpoint:
                 held_origin = Origin(held, held_text.digest()) if held and held_text else None
                 unfinished = Unfinished(
-                    Position(), Origin(reading, text.digest()), held_origin, checkpoint.every, told.kept()
+                    Path(checkpoint.path),
+                    Position(),
+                    Origin(reading, text.digest()),
+                    held_origin,
+                    checkpoint.every,
+                    told.kept(),
                 )
             self._learn(text, held_text, watcher, told, checkpoint, unfinished)
         return self
 
-    @classmethod
     def resume(
-        cls,
-        path: str | Path,
+        self,
         source: Source | None = None,
         *,
         tokenizer: Callable[[str], Sequence[str]] | None = None,
@@ -211,44 +205,86 @@ class Word2Vec:
         progress: bool = True,
         log: str | Path | None = None,
     ) -> Word2Vec:
-        """Go on with the training whose last checkpoint is the directory `path`, and save there as before.
+        """Go on with the training that this model was loaded from a checkpoint of, and save there as before.
 
         With one thread the result is what the training would have come to, to the bit. Texts are found where
         they were; `source` and `held_out` give them where they are elsewhere now, or were no files, and
         `tokenizer` the function that made tokens. Callbacks are not saved, but for an `EarlyStopping` that watches
         the loss of the text held out: pass them again.
 
-        Raises what `fit` raises; `TrainingError` where there is nothing to go on with, or a text has changed.
+        Raises what `fit` raises; `TrainingError` where there is nothing to resume, or a text has changed.
         """
-        model = cls.load(path)
-        unfinished, vocab = model.unfinished, model.vocab
+        unfinished = self.unfinished
         if unfinished is None:
             raise TrainingError(
-                f"{path}: there is nothing to resume, its training is finished; fit(update=True) adds more"
+                "there is nothing to resume, the training is finished; fit(update=True) learns more"
             )
         if threads is not None:
-            model.threads = whole("threads", threads, 1, 1024)
-        told = Callbacks(
-            [EarlyStopping(**each) for each in unfinished.early_stopping] if callbacks is None else callbacks
-        )
-        check_writable(path, directory=True)
-        memory.check(vocab, model.dim, model.objective)
+            self.threads = whole("threads", threads, 1, 1024)
+        if callbacks is None:
+            callbacks = [EarlyStopping(**each) for each in unfinished.early_stopping]
+        told = Callbacks(callbacks)
+        check_writable(unfinished.path, directory=True)
+        memory.check(self.vocab, self.dim, self.objective)
         with watching(progress, log) as watcher:
-            text_from, text = _same_text(unfinished.text, source, tokenizer, path, vocab, watcher)
+            text_from, text = same_text(unfinished.text, source, tokenizer, self.vocab, watcher)
             held_from, held_text = None, None
             if unfinished.held_out:
-                held_from, held_text = _same_text(unfinished.held_out, held_out, tokenizer, path, vocab, watcher)
-            model._weights, model._vectors = model.weights.learnable(), None
+                held_from, held_text = same_text(unfinished.held_out, held_out, tokenizer, self.vocab, watcher)
+            self._weights, self._vectors = self.weights.learnable(), None
             done = unfinished.position
-            del model.history[done.epoch :]
+            del self.history[done.epoch :]
             watcher.message(
-                f"goes on in epoch {done.epoch + 1} of {model.schedule.epochs}, after {done.words:,} of its words",
+                f"goes on in epoch {done.epoch + 1} of {self.schedule.epochs}, after {done.words:,} of its words",
                 epoch=done.epoch + 1,
                 words=done.words,
             )
             now = replace(unfinished, text=text_from, held_out=held_from, early_stopping=told.kept())
-            model._learn(text, held_text, watcher, told, Checkpoint(path, now.every), now)
-        return model
+            self._learn(text, held_text, watcher, told, Checkpoint(now.path, now.every), now)
+        return self
+
+    def replace(self, **settings: Any) -> Word2Vec:
+        """A model of the same words and weights with other settings, to learn more with.
+
+        Raises `SettingsError` for another `dim` or another kind of objective, which the weights do not fit.
+        """
+        changed = Word2Vec(**{**saved.parts(self.settings), **settings})
+        for name in ("dim", "objective"):
+            old, new = getattr(self, name), getattr(changed, name)
+            if new != old and (name == "dim" or type(new) is not type(old)):
+                raise SettingsError(
+                    f"{name}={new} does not fit weights that were learnt with {name}={old}; leave it"
+                )
+        changed._vocab, changed._weights, changed.history = self._vocab, self._weights, list(self.history)
+        return changed
+
+    def plan(
+        self,
+        source: Source,
+        *,
+        tokenizer: str | Callable[[str], Sequence[str]] = "whitespace",
+        encoding: str = "utf-8",
+        errors: str = "strict",
+        cache: str | Path | Literal[False] | None = None,
+        vocab: Vocabulary | None = None,
+        update: bool = False,
+        progress: bool = True,
+    ) -> Plan:
+        """What `fit` would take with these arguments: memory, disk, and time.
+
+        The text is read, into the cache where there is one. Time is measured: where memory suffices, other
+        weights of the same size learn for two seconds and are thrown away. The model does not change.
+        """
+        with watching(progress) as watcher:
+            corpus = Reading(source, tokenizer, encoding, errors, cache).corpus(watcher.reading)
+        vocab = self._words_of(corpus, vocab, self.vocab if update else None)
+        return plan(self, Text(corpus.encoded(vocab), corpus.offsets, vocab), corpus)
+
+    def _words_of(self, corpus: Corpus, given: Vocabulary | None, before: Vocabulary | None) -> Vocabulary:
+        limits: dict[str, Any] = {"min_count": self.min_count, "max_size": self.max_size}
+        if before is not None:
+            return extended(before, corpus.vocab, **limits)
+        return given or corpus.vocab.prune(**limits)
 
     def _learn(
         self,
@@ -259,13 +295,7 @@ class Word2Vec:
         checkpoint: Checkpoint | None,
         unfinished: Unfinished | None,
     ) -> None:
-        settings: dict[str, Any] = {
-            "context": self.context,
-            "objective": self.objective,
-            "subsample": self.subsample,
-            "threads": self.threads,
-            "seed": self.seed,
-        }
+        settings = self.loop
         held_out_loss = partial(mean_loss, held_out, self.weights, **settings) if held_out else None
         if held_out_loss and math.isnan(held_out_loss()):
             raise SettingsError(
@@ -300,20 +330,6 @@ class Word2Vec:
     def changed(self) -> None:
         """Forget what was derived from the weights, which were learnt further."""
         self._vectors = None
-
-    def _announce(self, watcher: Watcher, corpus: Corpus, vocab: Vocabulary, started: int) -> None:
-        kept = vocab.total / max(len(corpus.ids), 1)
-        watcher.message(
-            f"{len(corpus.ids):,} words in {len(corpus.offsets) - 1:,} lines; "
-            f"vocabulary {len(vocab):,} of {len(corpus.vocab):,}, {100 * kept:.1f} % of the text",
-            words=len(corpus.ids),
-            lines=len(corpus.offsets) - 1,
-            vocabulary=len(vocab),
-        )
-        settings = ", ".join(f"{name} {_brief(value)}" for name, value in self.settings.items())
-        watcher.message(f"word2vec: {settings}", settings=self.settings)
-        if started:
-            watcher.message(f"{started:,} words start from the vectors they had", started=started)
 
     @property
     def vocab(self) -> Vocabulary:
@@ -369,7 +385,7 @@ class Word2Vec:
         """The model that `save` wrote, its matrices mapped from the files; raises `FormatError`."""
         settings = saved.settings_of(path)
         try:
-            model = cls(**_parts(settings))
+            model = cls(**saved.parts(settings))
         except (KeyError, TypeError, SettingsError) as error:
             raise FormatError(
                 f"{path}: its settings are not those of a word2vec model ({error}); save it again"
@@ -379,45 +395,3 @@ class Word2Vec:
         model._weights, model._vectors = state.weights, state.vectors
         model._vocab = Vocabulary(state.vectors.words, np.asarray(state.vectors.counts))
         return model
-
-
-def _brief(value: object) -> str:
-    if isinstance(value, dict):
-        rest = ", ".join(f"{key}={each}" for key, each in value.items() if key != "name")
-        return f"{value['name']}({rest})"
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _parts(settings: dict[str, Any]) -> dict[str, Any]:
-    """Settings with context and objective made anew from their names and fields."""
-    context, objective = dict(settings["context"]), dict(settings["objective"])
-    return {
-        **settings,
-        "context": CONTEXTS[context.pop("name")](**context),
-        "objective": OBJECTIVES[objective.pop("name")](**objective),
-    }
-
-
-def _text(reading: Reading, vocab: Vocabulary, watcher: Watcher) -> Text:
-    corpus = reading.corpus(watcher.reading)
-    return Text(corpus.encoded(vocab), corpus.offsets, vocab)
-
-
-def _same_text(
-    origin: Origin,
-    source: Source | None,
-    tokenizer: Callable[[str], Sequence[str]] | None,
-    path: str | Path,
-    vocab: Vocabulary,
-    watcher: Watcher,
-) -> tuple[Origin, Text]:
-    """The text of a training that goes on, from where it is now; raises `TrainingError` if it has changed."""
-    reading = origin.reading.again(source, tokenizer)
-    if reading.source is None or reading.tokenizer is None:
-        raise TrainingError(
-            f"{path}: was learnt from sentences, standard input or with a function as tokenizer, which no file "
-            "keeps; give the same text again"
-        )
-    text = _text(reading, vocab, watcher)
-    origin.check(text.digest(), str(path))
-    return Origin(reading, origin.digest), text
