@@ -20,8 +20,8 @@ from scipy import stats
 import firth
 from firth._core import BLOCK_TOKENS, DoubleTask, NoiseTable
 from firth.contexts import CBOW, SkipGram
-from firth.weights import aligned
 from firth.vocab import Vocabulary
+from firth.weights import aligned
 from firth.words import PackedWords
 
 RATE = 1e-12
