@@ -164,8 +164,13 @@ def train(
             history.append(epoch.row())
         history[-1] = attendant.epoch_ended(history[-1])
         position = Position(number + 1)
-        if attendant.rest(position, leaving=False):
-            break
+        try:
+            if attendant.rest(position, leaving=False):
+                break
+        except KeyboardInterrupt:
+            if exact:
+                attendant.rest(position, leaving=True)
+            raise
     if all(math.isnan(row.loss) for row in history):
         raise TrainingError(
             f"nothing was learnt: of {len(text.ids):,} words no two of the vocabulary were left in one sentence; "

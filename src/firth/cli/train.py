@@ -27,6 +27,12 @@ from firth.vocab import Vocabulary
 
 _HINTS = get_type_hints(Word2Vec.__init__)
 _DEFAULTS = {name: each.default for name, each in inspect.signature(Word2Vec).parameters.items()}
+_OF_FIELD = {
+    field.name: choice
+    for choice, kinds in (("context", CONTEXTS), ("objective", OBJECTIVES))
+    for kind in kinds.values()
+    for field in dataclasses.fields(kind)
+}
 _WITH_RESUME = {"sources", "resume", "threads", "log", "quiet", "as_json"}
 _STOPPING = "Stopping and going on"
 
@@ -232,13 +238,9 @@ def _model(ctx: click.Context, options: dict[str, Any]) -> Word2Vec:
 
 
 def _given(ctx: click.Context) -> set[str]:
-    """The settings that stand on the command line; "context" for any of its fields, too."""
+    """The options that stand on the command line; for fields of context and objective, these."""
     names = {name for name in ctx.params if ctx.get_parameter_source(name) is not ParameterSource.DEFAULT}
-    for choice, kinds in (("context", CONTEXTS), ("objective", OBJECTIVES)):
-        fields = {field.name for kind in kinds.values() for field in dataclasses.fields(kind)}
-        if names & fields:
-            names |= {choice}
-    return names
+    return {_OF_FIELD.get(name, name) for name in names}
 
 
 def _check_flags(ctx: click.Context, out: str, sources: str | list[str], options: dict[str, Any]) -> None:
@@ -254,7 +256,7 @@ def _check_flags(ctx: click.Context, out: str, sources: str | list[str], options
         check_writable(options["best"], directory=True)
     if options["checkpoint_every"] and Path(out).suffix != ".firth":
         raise click.UsageError(f"--checkpoint-every saves the whole model; name it NAME.firth, not {out}")
-    if options["checkpoint_every"] and "-" in sources:
+    if options["checkpoint_every"] and "-" in ([sources] if isinstance(sources, str) else sources):
         raise click.UsageError(
             "--checkpoint-every needs a text that can be read again; save standard input to a file"
         )
@@ -262,9 +264,9 @@ def _check_flags(ctx: click.Context, out: str, sources: str | list[str], options
 
 def _check_agreement(ctx: click.Context, path: str, model: Word2Vec, options: dict[str, Any]) -> None:
     """Refuse, beside --resume, what does not agree with the training that goes on."""
-    given = {name: value for name, value in options.items() if name in _given(ctx) - _WITH_RESUME}
-    settings = Word2Vec(**{name: value for name, value in given.items() if name in _DEFAULTS}).settings
-    for name in given:
+    given = _given(ctx) - _WITH_RESUME
+    settings = Word2Vec(**{name: options[name] for name in given & _DEFAULTS.keys()}).settings
+    for name in sorted(given):
         if name not in settings:
             raise click.UsageError(f"{_flag(name)} plays no part with --resume, which goes on as it was begun")
         if settings[name] != model.settings[name]:
@@ -286,7 +288,7 @@ def _kept(run: _Run) -> bool:
         fail("interrupted before anything was learnt; nothing was saved")
         return False
     if run.checkpointed and model.unfinished is None:
-        fail(f"interrupted within a block; {out} is as its last checkpoint left it")
+        fail(f"interrupted at once; {out} is as its last checkpoint left it")
         return False
     try:
         run.save()
