@@ -20,8 +20,8 @@ from firth.objectives import (
     SampledSoftmax,
     Softmax,
 )
-from firth.train import aligned
 from firth.vocab import Vocabulary
+from firth.weights import aligned
 from firth.words import PackedWords
 
 DIM, WORDS = 5, 9

@@ -16,7 +16,20 @@ from firth.train import Schedule, Text, Weights, train
 BLOCK_TOKENS = block_tokens(0, in_rounds=False)
 
 
-def learnt(ids, corpus: Corpus) -> bytes:
+class Alone:
+    """Nobody attends."""
+
+    def report(self, status):
+        return False
+
+    def epoch_ended(self, row):
+        return row
+
+    def rest(self, position, *, leaving):
+        return False
+
+
+def learnt(ids, corpus: Corpus, deterministic: bool) -> bytes:
     model = word2vec(epochs=2)
     weights = Weights.start(corpus.vocab, 20, NegativeSampling(5), 1)
     train(
@@ -27,25 +40,28 @@ def learnt(ids, corpus: Corpus) -> bytes:
         schedule=Schedule(0.05, 0, 2),
         subsample=0,
         threads=1,
+        deterministic=deterministic,
         seed=1,
         history=[],
+        attendant=Alone(),
     )
     return weights.input.tobytes() + weights.output.tobytes()
 
 
-def test_mapped_text_and_text_in_memory_teach_the_same(monkeypatch):
+@pytest.mark.parametrize("deterministic", [False, True])
+def test_mapped_text_and_text_in_memory_teach_the_same(monkeypatch, deterministic):
     corpus = Corpus.read(clusters(3_000))
     calls = []
     monkeypatch.setattr(
         paging, "read_ahead", lambda *text, **rest: (calls.append(rest), read_ahead(*text, **rest))
     )
-    mapped = learnt(corpus.ids, corpus)
+    mapped = learnt(corpus.ids, corpus, deterministic)
     assert [call["epoch"] for call in calls] == [0, 1]
-    assert learnt(np.array(corpus.ids), corpus) == mapped
+    assert learnt(np.array(corpus.ids), corpus, deterministic) == mapped
     assert len(calls) == 2  # memory is never advised about: it would be lost
     writable = np.frombuffer(mmap.mmap(-1, corpus.ids.nbytes), dtype=np.uint32)
     writable[:] = corpus.ids
-    assert learnt(writable, corpus) == mapped
+    assert learnt(writable, corpus, deterministic) == mapped
     assert len(calls) == 2
 
 

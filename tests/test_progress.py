@@ -68,7 +68,7 @@ def test_silence(capfd):
 def test_starting_vectors_are_announced(capsys):
     start = word2vec().fit(clusters(50), progress=False).vectors.restrict(7)
     word2vec().fit(clusters(50), start=start)
-    assert "7 words start from the vectors given" in capsys.readouterr().err.splitlines()
+    assert "7 words start from the vectors they had" in capsys.readouterr().err.splitlines()
 
 
 def test_a_bar_on_a_terminal():
@@ -208,7 +208,7 @@ def test_nothing_heavy_is_loaded_before_it_is_needed():
 
 def test_matrices_larger_than_memory_are_said():
     with pytest.raises(firth.TrainingError, match=r"rows of 100,000 numbers need [\d,.]+ GB.*lower dim"):
-        firth.train.aligned(10**9, 100_000)
+        firth.weights.aligned(10**9, 100_000)
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES, ids=str)

@@ -20,8 +20,8 @@ from scipy import stats
 import firth
 from firth._core import DoubleTask, NoiseTable, block_tokens
 from firth.contexts import CBOW, SkipGram
-from firth.train import aligned
 from firth.vocab import Vocabulary
+from firth.weights import aligned
 from firth.words import PackedWords
 
 BLOCK_TOKENS = block_tokens(0, in_rounds=False)

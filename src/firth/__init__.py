@@ -10,6 +10,7 @@ from __future__ import annotations
 from importlib.metadata import version
 from pathlib import Path
 
+from firth.checkpoint import Checkpoint
 from firth.contexts import CBOW, SkipGram
 from firth.corpus import Corpus
 from firth.errors import (
@@ -24,7 +25,9 @@ from firth.errors import (
     VocabularyError,
 )
 from firth.files import read_directory
-from firth.models.word2vec import KIND, Word2Vec
+from firth.models.callbacks import EarlyStopping
+from firth.models.saved import KIND
+from firth.models.word2vec import Word2Vec
 from firth.objectives import NCE, HierarchicalSoftmax, NegativeSampling, SampledSoftmax, Softmax
 from firth.vectors import Vectors
 from firth.vocab import Vocabulary
@@ -32,8 +35,10 @@ from firth.vocab import Vocabulary
 __all__ = [
     "CBOW",
     "NCE",
+    "Checkpoint",
     "Corpus",
     "CorpusError",
+    "EarlyStopping",
     "FirthError",
     "FirthWarning",
     "FormatError",

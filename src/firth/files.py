@@ -172,8 +172,11 @@ def writing_failed(target: Path, error: OSError) -> FirthError:
     """The error to raise for one that the system gave while `target` was written."""
     if isinstance(error, FirthError):
         return error
+    more_room = "free some space or choose another place"
     remedies = {
-        "No space left on device": "free some space or choose another place",
+        "No space left on device": more_room,
+        "Disk quota exceeded": more_room,
+        "File too large": "raise the limit (ulimit -f) or choose another place",
         "Permission denied": "choose another place",
     }
     cause = error.strerror or str(error)

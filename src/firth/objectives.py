@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from firth._core import NoiseTable, TreeTable
 from firth.errors import SettingsError
+from firth.extend import Kept, same_splits, same_words
 from firth.settings import real, whole
 from firth.vocab import Vocabulary
 
@@ -36,6 +37,10 @@ class _Objective:
     def start_bias(self, vocab: Vocabulary) -> float | None:
         """Where every output row's bias starts; None where there are no biases."""
         return None
+
+    def kept_rows(self, before: Vocabulary, after: Vocabulary) -> Kept:
+        """The output rows of a model over `before` that go on when it is extended to `after`: each word's."""
+        return same_words(before, after)
 
     def noise(self, vocab: Vocabulary) -> NoiseTable | None:
         """The distribution that negatives are drawn from, if any are."""
@@ -107,6 +112,10 @@ class HierarchicalSoftmax(_Objective):
     def output_rows(self, vocab: Vocabulary) -> int:
         """One an inner node."""
         return len(vocab) - 1
+
+    def kept_rows(self, before: Vocabulary, after: Vocabulary) -> Kept:
+        """Those of inner nodes that part the old words as before; the others start at zero."""
+        return same_splits(before, after)
 
     def tree(self, vocab: Vocabulary) -> TreeTable | None:
         """The paths of the Huffman tree."""

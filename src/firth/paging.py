@@ -23,12 +23,12 @@ def reading_ahead(
     epoch: int,
     in_rounds: bool,
     next_block: NDArray[np.uint64],
-    stop: NDArray[np.int32],
 ) -> Iterator[None]:
     """While an epoch is learnt, have what comes next read from the disk; to no effect where it is in memory."""
     if _file(ids) is None:
         yield
         return
+    stop = np.zeros(1, dtype=np.int32)
     settings: dict[str, Any] = {"seed": seed, "epoch": epoch, "in_rounds": in_rounds}
     settings |= {"next_block": next_block, "stop": stop}
     thread = threading.Thread(target=read_ahead, args=(ids, offsets), kwargs=settings)

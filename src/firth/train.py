@@ -1,38 +1,33 @@
-"""Training: epochs, learning-rate schedule, threads and interruption around the native loop.
-
-The loop itself is in C++ and knows no Python: a thread here lends it a core without the GIL, while the calling
-thread looks at the counters ten times a second, reports, and listens for Ctrl-C.
-"""
+"""Training: epochs and their learning rates around the native loop, and where it stands when nobody learns."""
 
 from __future__ import annotations
 
+import hashlib
 import math
-import mmap
 import os
-import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
-from typing import Any
+from functools import partial
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from firth._core import DoubleTask, Task, instruction_set
+from firth._core import MEETING_SIZE, DoubleTask, Task, instruction_set
 from firth.contexts import CBOW, Context
+from firth.crew import AFTER_BLOCK, AT_ONCE, Crew
 from firth.errors import SettingsError, TrainingError
 from firth.objectives import Objective
 from firth.paging import reading_ahead
 from firth.progress import Status
 from firth.settings import real, whole
 from firth.vocab import Vocabulary
+from firth.weights import Weights, aligned
 
-POLL_SECONDS = 0.1
-START = 5.0  # input vectors start uniformly within ±START/dim
-ROW_BYTES = 64  # rows are padded to whole cache lines
-HUGE_PAGE = 2 << 20
 ISA_VARIABLE = "FIRTH_ISA"  # names the vector instructions to use
+_HASHED = 1 << 22  # ids at once
 
 
 @dataclass(frozen=True)
@@ -44,6 +39,7 @@ class EpochRow:
     words: int  # words of the text that were passed
     seconds: float
     learning_rate: float  # at the end
+    held_out_loss: float | None = None  # of the text held out, at the end
 
     def as_dict(self) -> dict[str, Any]:
         """The row for JSON, which knows no NaN: a loss of nothing is None."""
@@ -55,7 +51,36 @@ class EpochRow:
         return cls(**{**row, "loss": math.nan if row["loss"] is None else row["loss"]})
 
 
-Report = Callable[[Status], None]
+@dataclass(frozen=True)
+class Position:
+    """Where training stands while nobody learns: all that is known of an epoch begun.
+
+    Learning rates and random numbers follow from the seed, the epoch and the block, so that with this, the weights
+    and the text it goes on as if it had never stopped.
+    """
+
+    epoch: int = 0  # epochs learnt
+    next_block: int = 0  # of the next one, the first block that is not learnt
+    words: int = 0
+    predictions: int = 0
+    loss: float = 0.0  # their sum
+    seconds: float = 0.0
+
+
+class Attendant(Protocol):
+    """Who is with training while it goes on."""
+
+    def report(self, status: Status) -> bool:
+        """Called about ten times a second; a true answer makes the threads rest at the next block."""
+
+    def epoch_ended(self, row: EpochRow) -> EpochRow:
+        """Nobody learns, an epoch is over: the row to keep in the history."""
+
+    def rest(self, position: Position, *, leaving: bool) -> bool:
+        """Nobody learns: after a true report, at the end of each epoch, and when Ctrl-C makes all leave.
+
+        A true answer ends the training.
+        """
 
 
 @dataclass(frozen=True)
@@ -94,59 +119,14 @@ class Text:
     offsets: NDArray[np.uint64]
     vocab: Vocabulary
 
-
-@dataclass
-class Weights:
-    """What is learnt: `input` (V, stride), `output` (rows, stride) and perhaps `bias` (rows,), all of one dtype.
-
-    Rows are padded with zeros from `dim` to `stride` numbers.
-    """
-
-    input: NDArray[np.floating]
-    output: NDArray[np.floating]
-    bias: NDArray[np.floating] | None
-    dim: int
-
-    @classmethod
-    def start(
-        cls, vocab: Vocabulary, dim: int, objective: Objective, seed: int, dtype: type = np.float32
-    ) -> Weights:
-        """Input rows uniform in ±START/dim, output rows zero.
-
-        word2vec.c starts from ±0.5/dim; from ten times that the first epoch loses less time in getting away from
-        zero, which docs/quality.md measures.
-        """
-        rows, start_bias = objective.output_rows(vocab), objective.start_bias(vocab)
-        weights = cls(aligned(len(vocab), dim, dtype), aligned(rows, dim, dtype), None, dim)
-        random = np.random.default_rng(seed)
-        for begin in range(0, len(vocab), 10_000):
-            block = weights.input[begin : begin + 10_000, :dim]
-            block[:] = (random.random(block.shape, dtype=np.float32) * 2 - 1) * (START / dim)
-        if start_bias is not None:
-            weights.bias = np.full(rows, start_bias, dtype)
-        return weights
-
-
-def aligned(rows: int, columns: int, dtype: type = np.float32) -> NDArray[np.floating]:
-    """Zeros of shape (rows, columns padded to whole cache lines), on huge pages where the system gives them.
-
-    Raises `TrainingError` where memory does not hold them.
-    """
-    item = np.dtype(dtype).itemsize
-    stride = -(-columns * item // ROW_BYTES) * ROW_BYTES // item
-    size = rows * stride * item
-    try:
-        memory = mmap.mmap(-1, size + HUGE_PAGE)
-    except (OSError, OverflowError):
-        raise TrainingError(
-            f"{rows:,} rows of {columns:,} numbers need {size / 1e9:,.1f} GB, which this machine does not give; "
-            "lower dim, or the number of words with min_count or max_size"
-        ) from None
-    if hasattr(mmap, "MADV_HUGEPAGE"):
-        memory.madvise(mmap.MADV_HUGEPAGE)
-    whole = np.frombuffer(memory, dtype=np.uint8)
-    begin = -whole.ctypes.data % HUGE_PAGE
-    return whole[begin : begin + size].view(dtype).reshape(rows, stride)
+    def digest(self) -> str:
+        """What tells this text from any other that could be learnt instead."""
+        digest = hashlib.blake2b(digest_size=16)
+        for array in (self.ids, self.offsets):
+            digest.update(len(array).to_bytes(8, "little"))
+            for begin in range(0, len(array), _HASHED):
+                digest.update(np.ascontiguousarray(array[begin : begin + _HASHED]).view(np.uint8).data)
+        return digest.hexdigest()
 
 
 def train(
@@ -158,35 +138,80 @@ def train(
     schedule: Schedule,
     subsample: float,
     threads: int,
+    deterministic: bool,
     seed: int,
     history: list[EpochRow],
-    report: Report | None = None,
+    attendant: Attendant,
+    position: Position = Position(),
+    exact: bool = False,
 ) -> None:
-    """Learn `weights` in place and append a row an epoch to `history`.
+    """Learn `weights` in place, from `position` on, and append a row an epoch to `history`.
 
-    With one thread the same seed gives the same bytes; several threads race (Hogwild, Niu et al. 2011). Raises
+    With one thread the same seed gives the same bytes; several threads race (Hogwild, Niu et al. 2011), unless
+    `deterministic` has them learn in rounds, which give the same bytes whatever their number. Raises
     `TrainingError` where the loss is no longer a number, or there was nothing to predict. On KeyboardInterrupt,
-    which is raised again, the weights are whole and hold what was learnt, and the epoch begun has its row.
+    which is raised again, the weights are whole and hold what was learnt, and the epoch begun has its row. With
+    `exact` the threads leave at the end of a block then, unless it comes twice, and `attendant` is told where.
     """
     task = _task(text, weights, context, objective, subsample)
-    began, predictions = time.perf_counter(), 0
-    for number in range(schedule.epochs):
-        epoch = _Epoch(task, number, schedule, text, threads, seed, began)
+    began = time.perf_counter() - sum(row.seconds for row in history) - position.seconds
+    for number in range(position.epoch, schedule.epochs):
+        epoch = _Epoch(task, schedule, text, threads, deterministic, seed, position, began)
         try:
-            epoch.run(report)
+            if _learn(epoch, attendant, exact):
+                return
+        except KeyboardInterrupt:
+            if exact and epoch.at_block:
+                attendant.rest(epoch.position(), leaving=True)
+            raise
         finally:
             history.append(epoch.row())
-        if not np.isfinite(history[-1].loss) and epoch.predictions:
-            raise TrainingError(
-                f"the loss is {history[-1].loss} after epoch {number + 1}: "
-                f"learning_rate={schedule.start:g} is too high for this text; lower it"
-            )
-        predictions += epoch.predictions
-    if predictions == 0:
+        history[-1] = attendant.epoch_ended(history[-1])
+        position = Position(number + 1)
+        try:
+            if attendant.rest(position, leaving=False):
+                break
+        except KeyboardInterrupt:
+            if exact:
+                attendant.rest(position, leaving=True)
+            raise
+    if all(math.isnan(row.loss) for row in history):
         raise TrainingError(
             f"nothing was learnt: of {len(text.ids):,} words no two of the vocabulary were left in one sentence; "
             f"lower min_count, turn off subsample={subsample:g} (0), or give longer sentences"
         )
+
+
+def mean_loss(
+    text: Text,
+    weights: Weights,
+    *,
+    context: Context,
+    objective: Objective,
+    subsample: float,
+    threads: int,
+    deterministic: bool,
+    seed: int,
+) -> float:
+    """The mean loss of a prediction on a text that is not learnt; nan where there is nothing to predict.
+
+    It is training's own loss: one epoch, always the same, with a learning rate of 0, which changes no weight.
+    """
+    task = _task(text, weights, context, objective, subsample)
+    epoch = _Epoch(task, None, text, threads, deterministic, seed, Position(), 0.0)
+    epoch.learn(lambda: False, exact=False)
+    return epoch.loss
+
+
+def _learn(epoch: _Epoch, attendant: Attendant, exact: bool) -> bool:
+    """Learn an epoch; true if `attendant` ended the training within."""
+    while not epoch.learn(lambda: attendant.report(epoch.status()), exact):
+        epoch.check()
+        if attendant.rest(epoch.position(), leaving=False):
+            return True
+    attendant.report(epoch.status())  # the end, however short the epoch was
+    epoch.check()
+    return False
 
 
 def _task(
@@ -215,57 +240,72 @@ def _task(
         objective=objective.name,
         noise=objective.noise(text.vocab),
         tree=objective.tree(text.vocab),
+        frozen=weights.frozen,
     )
     return task
 
 
 class _Epoch:
-    """One pass over the text: its threads, and the counters they share with whoever watches."""
+    """One pass over the text, begun at a position: the counters that its threads share with whoever watches.
+
+    Without a schedule the learning rate is 0.
+    """
 
     def __init__(
         self,
         task: Task | DoubleTask,
-        number: int,
-        schedule: Schedule,
+        schedule: Schedule | None,
         text: Text,
         threads: int,
+        deterministic: bool,
         seed: int,
+        position: Position,
         began: float,
     ):
-        self.number, self.schedule, self.text, self.began = number, schedule, text, began
-        self.tokens = len(text.ids)
-        self.epoch_began = time.perf_counter()
-        self.stop = np.zeros(1, dtype=np.int32)
-        self.seed, self.next_block = seed, np.zeros(1, dtype=np.uint64)
+        self.task, self.text, self.tokens = task, text, len(text.ids)
+        self.deterministic, self.seed, self.began = deterministic, seed, began
+        self.number, self.epochs = position.epoch, schedule.epochs if schedule else 1
+        self.rates = (schedule.at(self.number), schedule.at(self.number + 1)) if schedule else (0.0, 0.0)
+        self.first_rate = schedule.start if schedule else 0.0
+        self.epoch_began = time.perf_counter() - position.seconds
+        self.next_block = np.array([position.next_block], dtype=np.uint64)
         self.counters = aligned(threads, 8, np.uint64).view(np.uint64)
-        self.failures: list[BaseException] = []
-        self.change = threading.Condition()  # guards the next two
-        self.at_work, self.to_come = 0, threads
+        self.losses = self.counters.view(np.float64)[:, 2]
+        self.counters[0, :2], self.losses[0] = (position.words, position.predictions), position.loss
+        self.at_block = False  # whether nobody was stopped within one
 
-        def work(counters: NDArray[np.uint64]) -> None:
-            with self.change:
-                self.to_come -= 1
-                if self.stop[0]:
-                    return
-                self.at_work += 1
-            try:
-                task.run(
-                    seed=seed,
-                    epoch=number,
-                    rate_from=schedule.at(number),
-                    rate_to=schedule.at(number + 1),
-                    next_block=self.next_block,
-                    counters=counters,
-                    stop=self.stop,
-                )
-            except BaseException as failure:
-                self.failures.append(failure)
-            finally:
-                with self.change:
-                    self.at_work -= 1
-                    self.change.notify()
+    def learn(self, report: Callable[[], bool], exact: bool) -> bool:
+        """Learn until nothing is left, which is true then, or until `report` asks for a rest at the next block."""
+        self.at_block = False
+        threads = len(self.counters)
+        settings: dict[str, Any] = {
+            "seed": self.seed,
+            "epoch": self.number,
+            "rate_from": self.rates[0],
+            "rate_to": self.rates[1],
+            "next_block": self.next_block,
+            "threads": threads,
+            "meeting": np.zeros(MEETING_SIZE, dtype=np.uint64) if self.deterministic else None,
+        }
+        crew = Crew(
+            [partial(self.task.run, counters=self.counters[i], thread=i, **settings) for i in range(threads)]
+        )
+        try:
+            with self.reading_ahead():
+                return crew.work(report, interrupted=AFTER_BLOCK if exact else AT_ONCE)
+        finally:
+            # What is left of a round that is broken off is as if it had not begun.
+            self.at_block = crew.done or crew.stop[0] == AFTER_BLOCK or self.deterministic
 
-        self.threads = [threading.Thread(target=work, args=(row,)) for row in self.counters]
+    def reading_ahead(self) -> AbstractContextManager[None]:
+        return reading_ahead(
+            self.text.ids,
+            self.text.offsets,
+            seed=self.seed,
+            epoch=self.number,
+            in_rounds=self.deterministic,
+            next_block=self.next_block,
+        )
 
     @property
     def words(self) -> int:
@@ -277,55 +317,36 @@ class _Epoch:
 
     @property
     def loss(self) -> float:
-        total = float(self.counters.view(np.float64)[:, 2].sum())
-        return total / self.predictions if self.predictions else float("nan")
+        return float(self.losses.sum()) / self.predictions if self.predictions else float("nan")
 
     @property
     def learning_rate(self) -> float:
-        return self.schedule.at(self.number + self.words / max(self.tokens, 1))
+        start, end = self.rates
+        return start + (end - start) * self.words / max(self.tokens, 1)
 
-    def run(self, report: Report | None) -> None:
-        """Start the threads and watch them. None of them touches anything when this returns, however it does.
+    def check(self) -> None:
+        if self.predictions and not math.isfinite(self.loss):
+            raise TrainingError(
+                f"the loss is {self.loss} in epoch {self.number + 1}: "
+                f"learning_rate={self.first_rate:g} is too high for this text; lower it"
+            )
 
-        That is counted here: a Thread.join that Ctrl-C interrupts takes the thread for ended (CPython 3.11).
-        """
-        try:
-            for thread in self.threads:
-                thread.start()
-            with self.reading_ahead():
-                while not self.ended(POLL_SECONDS):
-                    if report:
-                        report(self.status())
-            if report:
-                report(self.status())  # the end, however short the epoch was
-        finally:
-            with self.change:
-                self.stop[0] = 1  # who comes after this turns back
-                self.change.wait_for(lambda: not self.at_work)
-        if self.failures:
-            raise self.failures[0]
-
-    def reading_ahead(self) -> AbstractContextManager[None]:
-        return reading_ahead(
-            self.text.ids,
-            self.text.offsets,
-            seed=self.seed,
+    def position(self) -> Position:
+        return Position(
             epoch=self.number,
-            in_rounds=False,
-            next_block=self.next_block,
-            stop=self.stop,
+            next_block=int(self.next_block[0]),
+            words=self.words,
+            predictions=self.predictions,
+            loss=float(self.losses.sum()),
+            seconds=time.perf_counter() - self.epoch_began,
         )
-
-    def ended(self, seconds: float) -> bool:
-        with self.change:
-            return self.change.wait_for(lambda: not (self.at_work or self.to_come), seconds)
 
     def status(self) -> Status:
         return Status(
             epoch=self.number + 1,
-            epochs=self.schedule.epochs,
+            epochs=self.epochs,
             words=self.number * self.tokens + self.words,
-            total_words=self.schedule.epochs * self.tokens,
+            total_words=self.epochs * self.tokens,
             loss=self.loss,
             learning_rate=self.learning_rate,
             seconds=time.perf_counter() - self.began,

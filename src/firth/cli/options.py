@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -144,9 +145,18 @@ def _any(names: Mapping[str, object]) -> str:
 
 def reads_text(function: Callable[..., Any]) -> Callable[..., Any]:
     """The inputs and how they are read: gives the command `sources`, and as `reading` what `Corpus.read` takes."""
+    return _reads_text(function, required=True)
+
+
+def may_read_text(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The same for a command that can do without inputs: `sources` is None then."""
+    return _reads_text(function, required=False)
+
+
+def _reads_text(function: Callable[..., Any], *, required: bool) -> Callable[..., Any]:
     group = "Reading"
     options: list[Decorator] = [
-        click.argument("sources", nargs=-1, required=True, metavar="INPUT..."),
+        click.argument("sources", nargs=-1, required=required, metavar="INPUT..."),
         option(
             "--tokenizer",
             type=click.Choice(["whitespace", "words", "zh"]),
@@ -178,9 +188,18 @@ def reads_text(function: Callable[..., Any]) -> Callable[..., Any]:
             raise click.UsageError("--cache and --no-cache exclude each other")
         reading = {name: values.pop(name) for name in ("tokenizer", "encoding", "errors")}
         reading["cache"] = False if no_cache else cache
-        return function(sources=sources[0] if len(sources) == 1 else list(sources), reading=reading, **values)
+        several = sources[0] if len(sources) == 1 else list(sources) or None
+        return function(sources=several, reading=reading, **values)
 
     return _with(options, wrapper)
+
+
+def duration(text: str) -> float:
+    """The seconds of a time: 30s, 5m, 2h, or a number of seconds."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text)
+    if not match or not float(match[1]):
+        raise click.BadParameter(f"{text!r} is not a time like 30s, 5m or 2h")
+    return float(match[1]) * {"m": 60, "h": 3600}.get(match[2], 1)
 
 
 as_json = option("--json", "as_json", is_flag=True, help="print JSON, for machines")

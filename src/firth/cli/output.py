@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from firth.files import check_writable
+from firth.models.plan import Plan
 from firth.vectors import Neighbour, Vectors
 from firth.vectors.formats import of_extension
 
@@ -34,6 +35,26 @@ def neighbours_text(neighbours: Sequence[Neighbour]) -> str:
 def neighbours_json(neighbours: Sequence[Neighbour]) -> list[dict[str, Any]]:
     """A word and its similarity each."""
     return [neighbour._asdict() for neighbour in neighbours]
+
+
+def plan_text(plan: Plan, dim: int) -> str:
+    """A plan of training for people, a line for each thing it takes."""
+    free, fits = (
+        plan.memory_available,
+        "" if plan.fits else ": lower --dim, or the words with --min-count or --max-size",
+    )
+    memory = f"{plan.memory / 1e9:,.2f} GB" + ("" if free is None else f" of {free / 1e9:,.2f} GB available{fits}")
+    disk = {"text": plan.disk_cache, "model": plan.disk_model, "vectors alone": plan.disk_vectors}
+    time = "not measured, the memory does not suffice"
+    if plan.seconds is not None and plan.words_per_second is not None:
+        time = f"{plan.seconds:,.0f} s at {plan.words_per_second / 1e6:.2f} M words/s, as a short trial had"
+    lines = {
+        "text": f"{plan.words:,} words, vocabulary {plan.vocabulary:,} × {dim}",
+        "memory": memory,
+        "disk": ", ".join(f"{name} {size / 1e9:,.2f} GB" for name, size in disk.items()),
+        "training": time,
+    }
+    return "\n".join(f"{name:8}  {value}" for name, value in lines.items())
 
 
 def check_vectors_target(path: str, format: str | None = None) -> str:

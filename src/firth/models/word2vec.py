@@ -2,33 +2,36 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from firth.contexts import CBOW, CONTEXTS, Context, SkipGram
+from firth import memory
+from firth.checkpoint import Checkpoint, Origin, Reading, Unfinished
+from firth.contexts import CBOW, Context, SkipGram
 from firth.corpus import Corpus, Source
 from firth.errors import FirthError, FormatError, SettingsError, TrainingError
-from firth.files import read_directory, write_directory
-from firth.objectives import OBJECTIVES, HierarchicalSoftmax, NegativeSampling, Objective
+from firth.extend import extended
+from firth.files import check_writable
+from firth.models import saved
+from firth.models.callbacks import Callback, Callbacks, EarlyStopping
+from firth.models.fitting import Fitting, announce, encoded, same_text
+from firth.models.plan import Plan, plan
+from firth.models.tuned import tuned
+from firth.objectives import NegativeSampling, Objective
 from firth.progress import Watcher, watching
 from firth.settings import real, whole
-from firth.tensors import open_tensors, write_tensors
-from firth.train import EpochRow, Schedule, Text, Weights, train
+from firth.train import EpochRow, Position, Schedule, Text, mean_loss, train
 from firth.vectors import Vectors
-from firth.vectors.formats import firth as firth_format
-from firth.vectors.search import not_finite
 from firth.vocab import Vocabulary
+from firth.weights import Weights, copy_rows, frozen_rows
 from firth.words import PackedWords
-
-KIND = "word2vec"
-OUTPUT = "output.safetensors"
 
 
 class Prediction(NamedTuple):
@@ -38,32 +41,14 @@ class Prediction(NamedTuple):
     probability: float
 
 
-class Tuned(NamedTuple):
-    """What was found best for a combination of context and objective."""
-
-    learning_rate: float
-    subsample: float
-
-
-def tuned(context: Context, objective: Objective) -> Tuned:
-    """The settings that gave the best analogies and similarities in 5 epochs, as docs/quality.md tells."""
-    hierarchical = isinstance(objective, HierarchicalSoftmax)
-    if isinstance(context, SkipGram):
-        return Tuned(0.03 if hierarchical else 0.04, subsample=5e-5)
-    if context.combine == "sum":
-        return Tuned(0.02, subsample=1e-4)
-    if context.gradient == "exact":
-        return Tuned(0.15, subsample=1e-4)
-    return Tuned(0.05 if hierarchical else 0.06, subsample=1e-4)
-
-
 class Word2Vec:
     """Vectors of words from the words around them: any context with any objective.
 
     `learning_rate=None` and `subsample=None` take what was found best for the combination (`tuned`). The rate
     falls linearly to `min_learning_rate`, or stays where that is not lower, over all words of all epochs.
     `threads=None` takes every core. With one thread the same seed, text and settings give the same bytes; several
-    threads race (Hogwild), as everywhere in the field.
+    threads race (Hogwild), as everywhere in the field. With `deterministic` the bytes are the same whatever the
+    number of threads, on one set of vector instructions; docs/performance.md tells the price.
 
     Raises `SettingsError` for a value that cannot work.
     """
@@ -81,6 +66,7 @@ class Word2Vec:
         min_count: int = 5,
         max_size: int | None = None,
         threads: int | None = None,
+        deterministic: bool = False,
         seed: int = 1,
     ):
         if not isinstance(context, Context):
@@ -97,11 +83,13 @@ class Word2Vec:
         self.min_count = whole("min_count", min_count, 1)
         self.max_size = None if max_size is None else whole("max_size", max_size, 1)
         self.threads = whole("threads", (os.cpu_count() or 1) if threads is None else threads, 1, 1024)
+        self.deterministic = bool(deterministic)
         self.seed = whole("seed", seed, 0, 2**64 - 1)
         self.history: list[EpochRow] = []
         self._vocab: Vocabulary | None = None
         self._weights: Weights | None = None
         self._vectors: Vectors | None = None
+        self.unfinished: Unfinished | None = None  # where training stands, of a model saved before its end
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -117,6 +105,19 @@ class Word2Vec:
             "min_count": self.min_count,
             "max_size": self.max_size,
             "threads": self.threads,
+            "deterministic": self.deterministic,
+            "seed": self.seed,
+        }
+
+    @property
+    def loop(self) -> dict[str, Any]:
+        """What `firth.train` needs to know of them."""
+        return {
+            "context": self.context,
+            "objective": self.objective,
+            "subsample": self.subsample,
+            "threads": self.threads,
+            "deterministic": self.deterministic,
             "seed": self.seed,
         }
 
@@ -130,66 +131,211 @@ class Word2Vec:
         cache: str | Path | Literal[False] | None = None,
         vocab: Vocabulary | None = None,
         start: Vectors | None = None,
+        update: bool = False,
+        frozen: Iterable[str] | Literal["old"] = (),
+        held_out: Source | None = None,
+        callbacks: Sequence[Callback] = (),
+        checkpoint: str | Path | Checkpoint | None = None,
         progress: bool = True,
         log: str | Path | None = None,
     ) -> Word2Vec:
-        """Learn, from the start, from any source that `Corpus.read` takes: paths, "-", or sentences of tokens.
+        """Learn from any source that `Corpus.read` takes: paths, "-", or sentences of tokens.
 
-        `vocab` is used as it stands instead of the text's own words (`min_count` and `max_size` then play no
-        part). `start` gives the words that it knows their first input vectors. `progress` shows a bar or lines
-        on standard error, and `log` names a file for JSON lines.
+        From the start, or with `update` from what was learnt before: the words of the text come to those that the
+        model has (`min_count` applies to the new ones in this text, `max_size` to all), counts add up, and every
+        word that has a vector goes on from it. `vocab` is used as it stands instead of the text's own words
+        (`min_count` and `max_size` then play no part). `start` gives the words that it knows their first input
+        vectors. The input vectors of `frozen` words stay as they are, to the bit; "old" are all that had one
+        before. docs/training.md tells what becomes of the rest.
 
-        Raises `CorpusError`, `VocabularyError`, `SettingsError` or `TrainingError`; after the last there are no
-        vectors, but `history` tells how it came. After a KeyboardInterrupt, which is passed on, the model holds
-        what was learnt until then.
+        `held_out` is a text, read as `source` is, whose loss at each epoch's end stands in `history`.
+        `callbacks` are told of epochs and steps, and may end the training (`firth.callbacks`). `checkpoint` names
+        a directory where the model is saved at each epoch's end, or says besides how often (`Checkpoint`);
+        `resume` goes on from there. `progress` shows a bar or lines on standard error, and `log` names a
+        file for JSON lines.
+
+        Raises `CorpusError`, `VocabularyError`, `SettingsError`, `UnknownWordError`, `FileError` or
+        `TrainingError`; after the last there are no vectors, but `history` tells how it came. After a
+        KeyboardInterrupt, which is passed on, the model holds what was learnt until then.
         """
-        with watching(progress, log) as watcher:
-            corpus = Corpus.read(
-                source,
-                tokenizer=tokenizer,
-                encoding=encoding,
-                errors=errors,
-                cache=cache,
-                progress=watcher.reading,
+        reading = Reading(source, tokenizer, encoding, errors, cache)
+        if isinstance(checkpoint, str | Path):
+            checkpoint = Checkpoint(checkpoint)
+        if checkpoint:
+            check_writable(checkpoint.path, directory=True)
+        if update and (vocab is not None or start is not None):
+            raise SettingsError(
+                "update=True goes on with the model's own words and vectors; give no vocab or start"
             )
-            if vocab is None:
-                vocab = corpus.vocab.prune(min_count=self.min_count, max_size=self.max_size)
+        before = self.vocab if update else None
+        told = Callbacks(callbacks)
+        with watching(progress, log) as watcher:
+            corpus = reading.corpus(watcher.reading)
+            vocab = self._words_of(corpus, vocab, before)
+            memory.check(vocab, self.dim, self.objective)
+            started: Sequence[str] = ()
+            if before is not None:
+                weights = Weights.extended(self.weights, before, vocab, self.objective, self.seed)
+                started = before.words
+            else:
+                weights = Weights.start(vocab, self.dim, self.objective, self.seed)
+                started = copy_rows(start, weights, vocab) if start is not None else ()
+            weights.frozen = frozen_rows(frozen, started, vocab)
             text = Text(corpus.encoded(vocab), corpus.offsets, vocab)
-            weights = Weights.start(vocab, self.dim, self.objective, self.seed)
-            started = copy_rows(start, weights, vocab) if start is not None else 0
-            self._announce(watcher, corpus, vocab, started)
+            held = None if held_out is None else reading.again(held_out)
+            held_text = None if held is None else encoded(held, vocab, watcher)
+            announce(watcher, corpus, vocab, self.settings, len(started))
             self._vocab, self._weights, self._vectors, self.history = vocab, weights, None, []
-            try:
-                train(
-                    text,
-                    weights,
-                    context=self.context,
-                    objective=self.objective,
-                    schedule=self.schedule,
-                    subsample=self.subsample,
-                    threads=self.threads,
-                    seed=self.seed,
-                    history=self.history,
-                    report=watcher.training,
+            unfinished = None
+            if checkpoint:
+                held_origin = Origin(held, held_text.digest()) if held and held_text else None
+                unfinished = Unfinished(
+                    Path(checkpoint.path),
+                    Position(),
+                    Origin(reading, text.digest()),
+                    held_origin,
+                    checkpoint.every,
+                    told.kept(),
                 )
-            except TrainingError:
-                self._vocab = self._weights = None
-                raise
+            self._learn(text, held_text, watcher, told, checkpoint, unfinished)
         return self
 
-    def _announce(self, watcher: Watcher, corpus: Corpus, vocab: Vocabulary, started: int) -> None:
-        kept = vocab.total / max(len(corpus.ids), 1)
-        watcher.message(
-            f"{len(corpus.ids):,} words in {len(corpus.offsets) - 1:,} lines; "
-            f"vocabulary {len(vocab):,} of {len(corpus.vocab):,}, {100 * kept:.1f} % of the text",
-            words=len(corpus.ids),
-            lines=len(corpus.offsets) - 1,
-            vocabulary=len(vocab),
+    def resume(
+        self,
+        source: Source | None = None,
+        *,
+        tokenizer: Callable[[str], Sequence[str]] | None = None,
+        held_out: Source | None = None,
+        callbacks: Sequence[Callback] | None = None,
+        threads: int | None = None,
+        progress: bool = True,
+        log: str | Path | None = None,
+    ) -> Word2Vec:
+        """Go on with the training that this model was loaded from a checkpoint of, and save there as before.
+
+        With one thread the result is what the training would have come to, to the bit. Texts are found where
+        they were; `source` and `held_out` give them where they are elsewhere now, or were no files, and
+        `tokenizer` the function that made tokens. Callbacks are not saved, but for an `EarlyStopping` that watches
+        the loss of the text held out: pass them again.
+
+        Raises what `fit` raises; `TrainingError` where there is nothing to resume, or a text has changed.
+        """
+        unfinished = self.unfinished
+        if unfinished is None:
+            raise TrainingError(
+                "there is nothing to resume, the training is finished; fit(update=True) learns more"
+            )
+        if threads is not None:
+            self.threads = whole("threads", threads, 1, 1024)
+        if callbacks is None:
+            callbacks = [EarlyStopping(**each) for each in unfinished.early_stopping]
+        told = Callbacks(callbacks)
+        check_writable(unfinished.path, directory=True)
+        memory.check(self.vocab, self.dim, self.objective)
+        with watching(progress, log) as watcher:
+            text_from, text = same_text(unfinished.text, source, tokenizer, self.vocab, watcher)
+            held_from, held_text = None, None
+            if unfinished.held_out:
+                held_from, held_text = same_text(unfinished.held_out, held_out, tokenizer, self.vocab, watcher)
+            self._weights, self._vectors = self.weights.learnable(), None
+            done = unfinished.position
+            del self.history[done.epoch :]
+            watcher.message(
+                f"goes on in epoch {done.epoch + 1} of {self.schedule.epochs}, after {done.words:,} of its words",
+                epoch=done.epoch + 1,
+                words=done.words,
+            )
+            now = replace(unfinished, text=text_from, held_out=held_from, early_stopping=told.kept())
+            self._learn(text, held_text, watcher, told, Checkpoint(now.path, now.every), now)
+        return self
+
+    def replace(self, **settings: Any) -> Word2Vec:
+        """A model of the same words and weights with other settings, to learn more with.
+
+        Raises `SettingsError` for another `dim` or another kind of objective, which the weights do not fit.
+        """
+        changed = Word2Vec(**{**saved.parts(self.settings), **settings})
+        for name in ("dim", "objective"):
+            old, new = getattr(self, name), getattr(changed, name)
+            if new != old and (name == "dim" or type(new) is not type(old)):
+                raise SettingsError(
+                    f"{name}={new} does not fit weights that were learnt with {name}={old}; leave it"
+                )
+        changed._vocab, changed._weights, changed.history = self._vocab, self._weights, list(self.history)
+        return changed
+
+    def plan(
+        self,
+        source: Source,
+        *,
+        tokenizer: str | Callable[[str], Sequence[str]] = "whitespace",
+        encoding: str = "utf-8",
+        errors: str = "strict",
+        cache: str | Path | Literal[False] | None = None,
+        vocab: Vocabulary | None = None,
+        update: bool = False,
+        progress: bool = True,
+    ) -> Plan:
+        """What `fit` would take with these arguments: memory, disk, and time.
+
+        The text is read, into the cache where there is one. Time is measured: where memory suffices, other
+        weights of the same size learn for two seconds and are thrown away. The model does not change.
+        """
+        with watching(progress) as watcher:
+            corpus = Reading(source, tokenizer, encoding, errors, cache).corpus(watcher.reading)
+        vocab = self._words_of(corpus, vocab, self.vocab if update else None)
+        return plan(self, Text(corpus.encoded(vocab), corpus.offsets, vocab), corpus)
+
+    def _words_of(self, corpus: Corpus, given: Vocabulary | None, before: Vocabulary | None) -> Vocabulary:
+        limits: dict[str, Any] = {"min_count": self.min_count, "max_size": self.max_size}
+        if before is not None:
+            return extended(before, corpus.vocab, **limits)
+        return given or corpus.vocab.prune(**limits)
+
+    def _learn(
+        self,
+        text: Text,
+        held_out: Text | None,
+        watcher: Watcher,
+        callbacks: Callbacks,
+        checkpoint: Checkpoint | None,
+        unfinished: Unfinished | None,
+    ) -> None:
+        settings = self.loop
+        held_out_loss = partial(mean_loss, held_out, self.weights, **settings) if held_out else None
+        if held_out_loss and math.isnan(held_out_loss()):
+            raise SettingsError(
+                "the held-out text has no two words of the vocabulary in one sentence; give another"
+            )
+        self.unfinished = None
+        fitting = Fitting(
+            self,
+            watcher,
+            callbacks=callbacks,
+            held_out_loss=held_out_loss,
+            checkpoint=checkpoint,
+            unfinished=unfinished,
         )
-        settings = ", ".join(f"{name} {_brief(value)}" for name, value in self.settings.items())
-        watcher.message(f"word2vec: {settings}", settings=self.settings)
-        if started:
-            watcher.message(f"{started:,} words start from the vectors given", started=started)
+        try:
+            train(
+                text,
+                self.weights,
+                schedule=self.schedule,
+                history=self.history,
+                attendant=fitting,
+                position=unfinished.position if unfinished else Position(),
+                exact=checkpoint is not None,
+                **settings,
+            )
+        except TrainingError:
+            self._vocab = self._weights = None
+            raise
+        if checkpoint:
+            self.save(checkpoint.path)
+
+    def changed(self) -> None:
+        """Forget what was derived from the weights, which were learnt further."""
+        self._vectors = None
 
     @property
     def vocab(self) -> Vocabulary:
@@ -234,94 +380,24 @@ class Word2Vec:
         return [Prediction(self.vocab.words[int(i)], float(found[i])) for i in best]
 
     def save(self, path: str | Path) -> None:
-        """Write a directory: vectors as `Vectors.save` writes them, output matrix, settings and history."""
-        output: dict[str, NDArray[Any]] = {"output": self.weights.output[:, : self.dim]}
-        if self.weights.bias is not None:
-            output["bias"] = self.weights.bias
-        config = {
-            "kind": KIND,
-            "rows": len(self.vectors),
-            "dim": self.dim,
-            "settings": self.settings,
-            "history": [row.as_dict() for row in self.history],
-        }
-        tensors = {firth_format.FILE: firth_format.to_tensors(self.vectors), OUTPUT: output}
-        write_directory(
-            path, config, {name: partial(write_tensors, tensors=each) for name, each in tensors.items()}
-        )
+        """Write a directory: vectors as `Vectors.save` writes them, output matrix, settings and history.
+
+        While nobody learns, in `on_epoch` for one, it is a checkpoint too, from which `resume` goes on.
+        """
+        saved.save(path, self.settings, saved.State(self.vectors, self.weights, self.history, self.unfinished))
 
     @classmethod
     def load(cls, path: str | Path) -> Word2Vec:
         """The model that `save` wrote, its matrices mapped from the files; raises `FormatError`."""
-        directory = read_directory(path)
-        if directory.config.get("kind") != KIND:
-            raise FormatError(
-                f"{path}: holds {directory.config.get('kind')!r}, not a word2vec model; use firth.load"
-            )
-        vectors = Vectors.load(path)
+        settings = saved.settings_of(path)
         try:
-            model = cls(**_parts(directory.config["settings"]))
-            model.history = [EpochRow.from_dict(row) for row in directory.config["history"]]
-            output = open_tensors(directory.files[OUTPUT])
+            model = cls(**saved.parts(settings))
         except (KeyError, TypeError, SettingsError) as error:
             raise FormatError(
                 f"{path}: its settings are not those of a word2vec model ({error}); save it again"
             ) from None
-        if vectors.counts is None:
-            raise FormatError(f"{path}: its vectors lack their counts; save it again")
-        vocab = Vocabulary(PackedWords.pack(vectors.words), vectors.counts)
-        rows = model.objective.output_rows(vocab)
-        shapes: dict[str, tuple[int, ...]] = {"output": (rows, model.dim)}
-        if model.objective.start_bias(vocab) is not None:
-            shapes["bias"] = (rows,)
-        if vectors.dim != model.dim or {name: each.shape for name, each in output.items()} != shapes:
-            raise FormatError(
-                f"{path}: its vectors, output matrix and settings do not belong together; save it again"
-            )
-        model._vocab, model._vectors = vocab, vectors
-        model._weights = Weights(vectors.matrix, output["output"], output.get("bias"), model.dim)
+        state = saved.load(path, model.objective, model.dim)
+        model.history, model.unfinished = state.history, state.unfinished
+        model._weights, model._vectors = state.weights, state.vectors
+        model._vocab = Vocabulary(PackedWords.pack(state.vectors.words), np.asarray(state.vectors.counts))
         return model
-
-
-def _brief(value: object) -> str:
-    if isinstance(value, dict):
-        rest = ", ".join(f"{key}={each}" for key, each in value.items() if key != "name")
-        return f"{value['name']}({rest})"
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _parts(settings: dict[str, Any]) -> dict[str, Any]:
-    """Settings with context and objective made anew from their names and fields."""
-    context, objective = dict(settings["context"]), dict(settings["objective"])
-    return {
-        **settings,
-        "context": CONTEXTS[context.pop("name")](**context),
-        "objective": OBJECTIVES[objective.pop("name")](**objective),
-    }
-
-
-def copy_rows(start: Vectors, weights: Weights, vocab: Vocabulary) -> int:
-    """Give the words that `start` knows its vectors as first input rows; returns how many they are.
-
-    Raises `SettingsError` for vectors of another dimension, of none of these words, or that are not finite.
-    """
-    if start.dim != weights.dim:
-        raise SettingsError(
-            f"the starting vectors have {start.dim} dimensions, the model dim={weights.dim}; make them equal"
-        )
-    found = [
-        (row, position) for row, word in enumerate(vocab.words) if (position := start.words.find(word)) is not None
-    ]
-    if not found:
-        raise SettingsError(
-            "the starting vectors know none of the vocabulary's words; are they of another language or case?"
-        )
-    rows, positions = (list(each) for each in zip(*found, strict=True))
-    given = start.matrix[positions]
-    damaged = not_finite(given)
-    if damaged is not None:
-        raise SettingsError(
-            f"the starting vector of {vocab.words[rows[damaged]]!r} holds NaN or infinity; give finite numbers"
-        )
-    weights.input[rows, : weights.dim] = given
-    return len(found)
