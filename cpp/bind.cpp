@@ -4,6 +4,7 @@
 namespace nb = nanobind;
 
 void bind_ingest(nb::module_& m);
+void bind_ngram(nb::module_& m);
 void bind_train(nb::module_& m);
 
 NB_MODULE(_core, m) {
@@ -11,5 +12,6 @@ NB_MODULE(_core, m) {
     nb::set_leak_warnings(false);
     m.doc() = "The native loops of Firth: they see integers and floats; what a person touches is Python.";
     bind_ingest(m);
+    bind_ngram(m);
     bind_train(m);
 }
