@@ -32,7 +32,8 @@ std::string arpa_lines(const Levels& levels, int k, uint64_t from, uint64_t to, 
         for (size_t level = path.size() - 1; level-- > 0;) {
             const uint32_t* begin = levels[level].begin;
             if (gram == from)
-                path[level] = uint64_t(std::upper_bound(begin, begin + levels[level].size, path[level + 1]) - begin) - 1;
+                path[level] =
+                    uint64_t(std::upper_bound(begin, begin + levels[level].size, path[level + 1]) - begin) - 1;
             while (begin[path[level] + 1] <= path[level + 1]) ++path[level];
         }
         const Level& level = levels[path.size() - 1];

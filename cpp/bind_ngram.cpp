@@ -1,12 +1,11 @@
 // n-gram models for Python: arrays in, numbers out; the GIL is free while they are worked on.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
-#include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
-#include <optional>
+#include <algorithm>
 #include <stdexcept>
 #include <string>
 
@@ -72,7 +71,7 @@ std::vector<ngram::Run> runs_of(const std::vector<Array<uint32_t>>& arrays, int 
     return runs;
 }
 
-// Arrays of all levels, kept alive; `left` and `begin` begin with an empty one where the level has none.
+// The arrays of all levels, kept alive. `left` begins with level 2; `begin` and `backoff` end before the last.
 struct LevelArrays {
     Arrays<uint32_t> left, begin, count;
     Arrays<float> prob, backoff;
@@ -114,9 +113,9 @@ struct LevelArrays {
 auto fill(const LevelArrays& self, const std::vector<Array<uint32_t>>& runs, ngram::Range last,
           const std::vector<uint64_t>& first, bool adjusted, const std::vector<uint32_t>& prune, uint32_t kept) {
     const size_t order = self.levels.size();
-    require(first.size() == order && prune.size() == order && !self.count.empty() &&
-                last.to <= self.levels[0].size,
-            "every level needs its settings");
+    require(
+        first.size() == order && prune.size() == order && !self.count.empty() && last.to <= self.levels[0].size,
+        "every level needs its settings");
     std::vector<ngram::Tally> tallies;
     {
         nb::gil_scoped_release free;
@@ -130,39 +129,59 @@ auto fill(const LevelArrays& self, const std::vector<Array<uint32_t>>& runs, ngr
     return found;
 }
 
-struct ModelArrays : LevelArrays {
+// A finished model's arrays, mapped from its file as may be: nothing below writes to them.
+struct ModelArrays {
+    std::vector<Array<uint32_t>> left, begin;
+    std::vector<Array<float>> prob, backoff;
     ngram::Model model;
 
-    ModelArrays(Arrays<uint32_t> left, Arrays<uint32_t> begin, Arrays<float> prob, Arrays<float> backoff,
-                bool alone, float unseen)
-        : LevelArrays(left, begin, {}, prob, backoff), model{levels, alone, unseen} {
-        require(levels[0].size > ngram::stop, "there are no words");
-        for (size_t k = 0; k + 1 < levels.size(); ++k)
-            require(levels[k].begin[levels[k].size] == levels[k + 1].size, "a level ends where its children do");
+    ModelArrays(std::vector<Array<uint32_t>> left, std::vector<Array<uint32_t>> begin,
+                std::vector<Array<float>> prob, std::vector<Array<float>> backoff, bool alone, float unseen)
+        : left(left), begin(begin), prob(prob), backoff(backoff), model{{}, alone, unseen} {
+        const size_t order = prob.size();
+        require(order >= 1 && left.size() == order - 1 && begin.size() == order - 1 && backoff.size() == order - 1,
+                "every level needs its arrays");
+        require(prob[0].size() > ngram::stop, "there are no words");
+        for (size_t k = 0; k < order; ++k) {
+            const uint64_t size = prob[k].size();
+            const bool inner = k + 1 < order;
+            require(!k || left[k - 1].size() == size, "every n-gram needs a leftmost word");
+            require(!inner || (begin[k].size() == size + 1 && backoff[k].size() == size &&
+                               begin[k].data()[0] == 0 && begin[k].data()[size] == prob[k + 1].size() &&
+                               std::is_sorted(begin[k].data(), begin[k].data() + size + 1)),
+                    "the children of a level follow one another to the end of the next");
+            model.levels.push_back({size, k ? const_cast<uint32_t*>(left[k - 1].data()) : nullptr,
+                                    inner ? const_cast<uint32_t*>(begin[k].data()) : nullptr, nullptr,
+                                    const_cast<float*>(prob[k].data()),
+                                    inner ? const_cast<float*>(backoff[k].data()) : nullptr});
+        }
     }
 
-    ngram::State after(bool from_start, const uint32_t* words, size_t size) const {
-        ngram::State state = ngram::initial(model, from_start), next = state;
-        for (size_t i = 0; i < size; ++i) {
-            ngram::score(model, state, word(words[i]), &next);
+    uint32_t word(uint32_t id) const {
+        if (id >= model.levels[0].size) throw std::invalid_argument("there is no such word");
+        return id;
+    }
+
+    ngram::State after(const Array<uint32_t>& words) const {
+        ngram::State state(model.order()), next = state;
+        for (size_t i = 0; i < words.size(); ++i) {
+            ngram::score(model, state, word(words.data()[i]), &next);
             std::swap(state, next);
         }
         return state;
     }
-    uint32_t word(uint32_t id) const {
-        if (id >= levels[0].size) throw std::invalid_argument("there is no such word");
-        return id;
-    }
 
     // The words of sentences from … to − 1, and their ends where `ends`.
     void score(Array<uint32_t> ids, Array<uint64_t> offsets, std::pair<uint64_t, uint64_t> sentences,
-               bool from_start, bool ends, Shared<float> log10, Shared<uint8_t> length) const {
+               Array<uint32_t> before, bool ends, Shared<float> log10, Shared<uint8_t> length) const {
         const uint64_t* at = offsets.data();
-        require(sentences.second < offsets.size() && at[sentences.second] <= ids.size(), "no such sentences");
-        require(log10.size() == length.size() &&
-                    log10.size() >= at[sentences.second] + (ends ? sentences.second : 0),
-                "every word needs its score");
-        const ngram::State first = ngram::initial(model, from_start);
+        require(sentences.first <= sentences.second && sentences.second < offsets.size() &&
+                    at[sentences.second] <= ids.size(),
+                "there are no such sentences");
+        require(
+            log10.size() == length.size() && log10.size() >= at[sentences.second] + (ends ? sentences.second : 0),
+            "every word needs its score");
+        const ngram::State first = after(before);
         ngram::State state = first, next = first;
         for (uint64_t s = sentences.first; s < sentences.second; ++s) {
             state = first;
@@ -177,22 +196,22 @@ struct ModelArrays : LevelArrays {
         }
     }
 
-    void follow(bool from_start, Array<uint32_t> history, Shared<float> log10) const {
-        require(log10.size() == levels[0].size, "every word needs its score");
-        const ngram::State state = after(from_start, history.data(), history.size());
+    void follow(Array<uint32_t> history, Shared<float> log10) const {
+        require(log10.size() == model.levels[0].size, "every word needs its score");
+        const ngram::State state = after(history);
         for (uint32_t id = 0; id < log10.size(); ++id)
             log10.data()[id] = ngram::score(model, state, id, nullptr).log10;
     }
 
     nb::bytes lines(int k, uint64_t from, uint64_t to, Array<uint8_t> text, Array<uint64_t> ends) const {
-        require(1 <= k && size_t(k) <= levels.size() && from <= to && to <= levels[size_t(k) - 1].size,
+        require(1 <= k && size_t(k) <= model.levels.size() && from <= to && to <= model.levels[size_t(k) - 1].size,
                 "there are no such n-grams");
-        require(ends.size() == levels[0].size && ends.data()[ends.size() - 1] == text.size(),
+        require(ends.size() == model.levels[0].size && ends.data()[ends.size() - 1] == text.size(),
                 "every word needs its text");
         std::string found;
         {
             nb::gil_scoped_release free;
-            found = ngram::arpa_lines(levels, k, from, to,
+            found = ngram::arpa_lines(model.levels, k, from, to,
                                       {reinterpret_cast<const char*>(text.data()), ends.data()});
         }
         return nb::bytes(found.data(), found.size());
@@ -203,8 +222,12 @@ struct ModelArrays : LevelArrays {
 
 void bind_ngram(nb::module_& m) {
     nb::class_<ngram::Range>(m, "WordRange", "Words from one id to before another.")
-        .def("__init__", [](ngram::Range* self, uint32_t from, uint32_t to) { new (self) ngram::Range{from, to}; },
-             "start"_a, "stop"_a)
+        .def(
+            "__init__",
+            [](ngram::Range* self, uint32_t from, uint32_t to) {
+                new (self) ngram::Range{from, to};
+            },
+            "start"_a, "stop"_a)
         .def_ro("start", &ngram::Range::from)
         .def_ro("stop", &ngram::Range::to);
 
@@ -216,10 +239,12 @@ void bind_ngram(nb::module_& m) {
                 require(from + int64_t(out.size()) <= int64_t(self.text.size()), "the stream ends before");
                 ngram::stream(self.text, from, from + int64_t(out.size()), out.data());
             },
-            Unlocked(), "start"_a, "out"_a, "Fill `out` with the stream from a position, which may be below 0 (<s>).");
+            Unlocked(), "start"_a, "out"_a,
+            "Fill `out` with the stream from a position, which may be below 0 (<s>).");
 
-    m.def("ngram_sorted", &sorted, "piece"_a, nb::kw_only(), "order"_a, "last"_a, "words"_a,
-          "The n-grams of a piece of the stream that end in some words: words, the last first, and count of each.");
+    m.def(
+        "ngram_sorted", &sorted, "piece"_a, nb::kw_only(), "order"_a, "last"_a, "words"_a,
+        "The n-grams of a piece of the stream that end in some words: words, the last first, and count of each.");
     m.def(
         "ngram_sizes",
         [](const std::vector<Array<uint32_t>>& runs, int order) {
@@ -233,8 +258,9 @@ void bind_ngram(nb::module_& m) {
     nb::class_<LevelArrays>(m, "NGramLevels", "n-grams by length, used in place: see ngram.hpp.")
         .def(nb::init<Arrays<uint32_t>, Arrays<uint32_t>, Arrays<uint32_t>, Arrays<float>, Arrays<float>>(),
              "left"_a, "begin"_a, "count"_a, "prob"_a, "backoff"_a)
-        .def("fill", &fill, "runs"_a, nb::kw_only(), "last"_a, "first"_a, "adjusted"_a, "prune"_a, "kept"_a,
-             "Write the n-grams of runs; by length their number, that of the kept, and how many have count 0, 1, …")
+        .def(
+            "fill", &fill, "runs"_a, nb::kw_only(), "last"_a, "first"_a, "adjusted"_a, "prune"_a, "kept"_a,
+            "Write the n-grams of runs; by length their number, that of the kept, and how many have count 0, 1, …")
         .def(
             "estimate",
             [](const LevelArrays& self, int k, ngram::Range last, Shared<uint32_t> below, Shared<uint32_t> here,
@@ -277,13 +303,14 @@ void bind_ngram(nb::module_& m) {
             Unlocked(), "k"_a, "to"_a, "Copy level k without what is pruned.");
     m.attr("NGRAM_RATIO_ZERO") = ngram::ratio_zero;
 
-    nb::class_<ModelArrays>(m, "NGramModel", "A model's arrays, to ask.")
-        .def(nb::init<Arrays<uint32_t>, Arrays<uint32_t>, Arrays<float>, Arrays<float>, bool, float>(), "left"_a,
-             "begin"_a, "prob"_a, "backoff"_a, nb::kw_only(), "alone"_a, "unseen"_a)
+    nb::class_<ModelArrays>(m, "NGramModel", "A model's arrays, to ask. A history may begin with <s>.")
+        .def(nb::init<std::vector<Array<uint32_t>>, std::vector<Array<uint32_t>>, std::vector<Array<float>>,
+                      std::vector<Array<float>>, bool, float>(),
+             "left"_a, "begin"_a, "prob"_a, "backoff"_a, nb::kw_only(), "alone"_a, "unseen"_a)
         .def("score", &ModelArrays::score, Unlocked(), "ids"_a, "offsets"_a, nb::kw_only(), "sentences"_a,
-             "from_start"_a, "ends"_a, "log10"_a, "length"_a,
+             "before"_a, "ends"_a, "log10"_a, "length"_a,
              "Score sentences into `log10` and `length`: every word, and the end where `ends`.")
-        .def("follow", &ModelArrays::follow, Unlocked(), nb::kw_only(), "from_start"_a, "history"_a, "log10"_a,
+        .def("follow", &ModelArrays::follow, Unlocked(), "history"_a, "log10"_a,
              "log10 P(w | history) of every word w.")
         .def("lines", &ModelArrays::lines, "k"_a, "start"_a, "stop"_a, "text"_a, "ends"_a,
              "n-grams of length k as lines of an ARPA file.");

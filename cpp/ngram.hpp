@@ -50,22 +50,22 @@ struct Run {  // what `sorted` gave
     const uint32_t* end;
 };
 
-struct Level {          // n-grams of one length
+struct Level {  // n-grams of one length
     uint64_t size;
-    uint32_t* left;     // the leftmost word (none at level 1, where n-gram w is word w)
-    uint32_t* begin;    // size + 1: the children, at the next level
-    uint32_t* count;    // raw or adjusted; of one that is left out, `pruned` is set
-    float* prob;        // P(last word | the words before it), then its log10
-    float* backoff;     // the weight of shorter histories after this one, then its log10
+    uint32_t* left;   // the leftmost word (none at level 1, where n-gram w is word w)
+    uint32_t* begin;  // size + 1: the children, at the next level
+    uint32_t* count;  // raw or adjusted; of one that is left out, `pruned` is set
+    float* prob;      // P(last word | the words before it), then its log10
+    float* backoff;   // the weight of shorter histories after this one, then its log10
 };
 constexpr uint32_t pruned = 1u << 31;
 
 using Levels = std::vector<Level>;  // level k at [k − 1]
 
 struct Counting {
-    bool adjusted;                        // Kneser-Ney's counts: of distinct words to the left, not of occurrences
-    std::vector<uint32_t> prune;          // an n-gram that occurs at most so often, by length, is left out
-    uint32_t kept;                        // so is one that holds a word of this id or above
+    bool adjusted;                // Kneser-Ney's counts: of distinct words to the left, not of occurrences
+    std::vector<uint32_t> prune;  // an n-gram that occurs at most so often, by length, is left out
+    uint32_t kept;                // so is one that holds a word of this id or above
 };
 
 struct Tally {  // of n-grams of one length
@@ -90,8 +90,8 @@ enum class Combine : uint8_t {
     alone,        // P(w|h) = (count(hw) + k)/(total(h) + kV), and backoff(h) = k/(total(h) + kV)
 };
 
-// What a smoothing takes from a count, for words that were not seen: take[count] + share · count, the last entry of
-// `take` for all counts from there on.
+// What a smoothing takes from a count, for words that were not seen: take[count] + share · count, the last entry
+// of `take` for all counts from there on.
 struct Smoothing {
     Combine combine;
     std::vector<double> take;
@@ -156,8 +156,5 @@ struct Score {
 
 // log10 P(word | state); `next`, unless it is null, becomes the state behind the word.
 Score score(const Model& model, const State& state, uint32_t word, State* next);
-
-// The state after <s>, if `from_start`, or after nothing.
-State initial(const Model& model, bool from_start);
 
 }  // namespace firth::ngram

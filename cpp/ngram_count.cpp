@@ -36,8 +36,8 @@ std::vector<uint32_t> ends(const uint32_t* piece, size_t size, int order, Range 
     return positions;
 }
 
-// Sorts by the words from the first to the last, each time keeping the order of equals. What stands before a <s> is
-// of another sentence; that it has a say in the order among equal n-grams does no harm.
+// Sorts by the words from the first to the last, each time keeping the order of equals. What stands before a <s>
+// is of another sentence; that it has a say in the order among equal n-grams does no harm.
 void sort(const uint32_t* piece, int order, uint32_t words, std::vector<uint32_t>& positions) {
     std::vector<uint32_t> other(positions.size()), places(size_t(words) + 1);
     for (int back = order - 1; back >= 0; --back) {

@@ -1,8 +1,8 @@
 // Estimation: counts become probabilities and back-offs, level by level.
 //
-// A history's numbers need the n-grams that continue it, which are scattered over the level above, a few under each
-// last word. What ends in one range of words as a history does so at every level, though, and so do its suffixes:
-// such a shard is estimated without a look at the others.
+// A history's numbers need the n-grams that continue it, which are scattered over the level above, a few under
+// each last word. What ends in one range of words as a history does so at every level, though, and so do its
+// suffixes: such a shard is estimated without a look at the others.
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -72,8 +72,8 @@ class Shard {
     std::vector<Piece> pieces_;
 };
 
-// Finds the history of each n-gram of a shard. That of "a b c" is the child "a" of the history of "b c"; children of
-// one suffix come in the order of their leftmost words, hence so do their histories.
+// Finds the history of each n-gram of a shard. That of "a b c" is the child "a" of the history of "b c"; children
+// of one suffix come in the order of their leftmost words, hence so do their histories.
 void link(const Levels& levels, int k, const Shard& shard, Histories histories) {
     const uint32_t* left = levels[size_t(k) - 1].left;
     if (k == 2) {
@@ -96,8 +96,8 @@ struct Sums {          // over the words that follow a history
     double total = 0;  // counts
     double taken = 0;  // from these, for words that were not seen
 };
-struct Seen {             // for Combine::back_off
-    double shorter = 0;   // what shorter histories give the words that were seen
+struct Seen {            // for Combine::back_off
+    double shorter = 0;  // what shorter histories give the words that were seen
     uint32_t words = 0;
 };
 
@@ -148,7 +148,8 @@ void estimate(const Levels& levels, int k, Range last, const Smoothing& smoothin
         const uint32_t history = histories.here[gram], count = here.count[gram] & ~pruned;
         const double total = sums[history - first].total + (alone ? all : 0);
         double found = (count - (alone ? -add : smoothing.taken(count))) / total;
-        if (smoothing.combine == Combine::interpolate) found += double(below.backoff[history]) * below.prob[suffix];
+        if (smoothing.combine == Combine::interpolate)
+            found += double(below.backoff[history]) * below.prob[suffix];
         here.prob[gram] = std::min(float(found), 1.0f);
     });
 }
@@ -164,7 +165,9 @@ std::vector<double> totals(const Level& here, const Shard& shard, const uint32_t
 }
 
 // Relative frequency without the occurrence that is to be predicted.
-double left_out_frequency(uint32_t count, double total) { return total > 1 ? (count - 1) / (total - 1) : 0; }
+double left_out_frequency(uint32_t count, double total) {
+    return total > 1 ? (count - 1) / (total - 1) : 0;
+}
 
 }  // namespace
 

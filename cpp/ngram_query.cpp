@@ -24,7 +24,8 @@ Score score(const Model& model, const State& state, uint32_t word, State* next) 
     uint32_t node = word;
     Score score{model.levels[0].prob[node], 1};
     const auto remember = [&] {
-        if (next && score.length < order) next->backoffs[size_t(score.length) - 1] = model.levels[size_t(score.length) - 1].backoff[node];
+        if (next && score.length < order)
+            next->backoffs[size_t(score.length) - 1] = model.levels[size_t(score.length) - 1].backoff[node];
     };
     remember();
     while (score.length <= state.known && score.length < order) {
@@ -47,14 +48,6 @@ Score score(const Model& model, const State& state, uint32_t word, State* next) 
         score.log10 = state.known < state.length ? model.unseen : state.backoffs[size_t(state.length) - 1];
     }
     return score;
-}
-
-State initial(const Model& model, bool from_start) {
-    State state(model.order());
-    if (!from_start) return state;
-    State begun(model.order());
-    score(model, state, start, &begun);
-    return begun;
 }
 
 }  // namespace firth::ngram

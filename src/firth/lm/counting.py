@@ -69,7 +69,9 @@ def count(
     """
     words = len(occurrences)
     shards = _shards(occurrences, max(2 * room.threads, len(ids) // _SHARD))
-    runs = _runs(NGramText(ids, offsets, table), len(ids) + 2 * (len(offsets) - 1), words, shards, shape.order, room)
+    runs = _runs(
+        NGramText(ids, offsets, table), len(ids) + 2 * (len(offsets) - 1), words, shards, shape.order, room
+    )
     sizes = np.array(room.run([partial(ngram_sizes, each, shape.order) for each in runs]), dtype=np.int64)
     sizes[:, 0] = [shard.stop - shard.start for shard in shards]
     total = sizes.sum(axis=0).tolist()

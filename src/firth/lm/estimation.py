@@ -60,9 +60,7 @@ def estimate(counts: Counts, smoothing: Smoothing, room: Workspace) -> tuple[Tab
     return _finished(counts, levels, room), discounts
 
 
-def unigrams(
-    counts: NDArray[np.uint32], kept: int, combine: Combine, discount: Discount
-) -> NDArray[np.float64]:
+def unigrams(counts: NDArray[np.uint32], kept: int, combine: Combine, discount: Discount) -> NDArray[np.float64]:
     """P(w) of the `kept` words: the history is empty, and what is shorter still is the uniform distribution.
 
     As KenLM has it, <unk> is a word among the others there, and <s>, which is never predicted, has probability 1.
@@ -71,7 +69,9 @@ def unigrams(
     if combine == "alone":
         found = (known + discount.add) / (known.sum() + discount.add * words)
     else:
-        taken = np.asarray(discount.take)[np.minimum(counts[:kept], len(discount.take) - 1)] + discount.share * known
+        taken = (
+            np.asarray(discount.take)[np.minimum(counts[:kept], len(discount.take) - 1)] + discount.share * known
+        )
         total = float(counts.sum(dtype=np.int64))
         left = float(taken.sum()) + float(counts[kept:].sum(dtype=np.int64))
         if combine == "interpolate":

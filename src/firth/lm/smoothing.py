@@ -109,9 +109,11 @@ class Katz:
             if 0 in n[1:]:
                 continue
             beyond = (cutoff + 1) * n[cutoff + 1] / n[1]
-            kept = [((r + 1) * n[r + 1] / (r * n[r]) - beyond) / (1 - beyond) for r in range(1, cutoff + 1)] if (
-                beyond < 1
-            ) else [0.0]
+            kept = (
+                [((r + 1) * n[r + 1] / (r * n[r]) - beyond) / (1 - beyond) for r in range(1, cutoff + 1)]
+                if (beyond < 1)
+                else [0.0]
+            )
             if all(0 < each <= 1 for each in kept):
                 return Discount((0.0, *(r * (1 - each) for r, each in enumerate(kept, start=1)), 0.0))
         return Discount()
@@ -166,7 +168,9 @@ class ModifiedKneserNey:
         if self.fallback is not None:
             fallback = tuple(real("fallback", each) for each in self.fallback)
             if len(fallback) != 3 or not all(0 < d <= r for r, d in enumerate(fallback, start=1)):
-                raise SettingsError(f"fallback={fallback} must be numbers up to 1, 2 and 3; lmplz has (0.5, 1, 1.5)")
+                raise SettingsError(
+                    f"fallback={fallback} must be numbers up to 1, 2 and 3; lmplz has (0.5, 1, 1.5)"
+                )
             object.__setattr__(self, "fallback", fallback)
 
     def discount(self, k: int, counts: Sequence[int]) -> Discount:
