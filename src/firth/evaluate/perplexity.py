@@ -37,8 +37,8 @@ class Perplexity:
     """10^(−mean log10 P): among so many equally likely words a model that good would have to choose.
 
     `perplexity` counts every token, the unknown ones with the probability of the unknown word; `known` leaves
-    these out (but in the histories of others), and flatters a model that knows fewer words. NaN where there is nothing
-    to count, infinite where a probability is 0.
+    these out (but in the histories of others), and flatters a model that knows fewer words. NaN where there is
+    nothing to count, infinite where a probability is 0.
     """
 
     perplexity: float

@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -30,8 +31,9 @@ Rows = tuple[NDArray[np.uint32], NDArray[np.float32], NDArray[np.float32]]  # wo
 
 def is_arpa(path: str | Path) -> bool:
     """Whether a file begins as ARPA files do."""
-    with open_binary(path) as file:
+    with open_binary(path) as file, suppress(*READING_ERRORS):
         return file.read(64).lstrip().startswith(MARK)
+    return False
 
 
 def write(path: str | Path, model: NGramModel, words: Words, sizes: list[int], threads: int) -> None:

@@ -1,13 +1,14 @@
 """Counting: an encoded corpus becomes n-grams of all lengths, sorted, with their counts.
 
-The text is sorted piece by piece; what is sorted goes to disk where memory does not hold it, and is merged. Work is
-shared out by the last words of n-grams.
+The text is sorted piece by piece; what is sorted goes to disk where memory does not hold it, and is merged. Work
+is shared out by the last words of n-grams.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,9 +37,10 @@ class Shape:
 
 @dataclass
 class Counts:
-    """n-grams by length, as `cpp/ngram.hpp` describes them; `tallies[k − 1]` are what is kept and counts of counts.
+    """n-grams by length, as `cpp/ngram.hpp` describes them.
 
-    `shards` are ranges of words between which work can be shared out, since as many words of the text lie in each.
+    Of length k, `kept[k − 1]` are not pruned, and `of_count[k − 1][c]` have the count c, the last that or more.
+    `shards` are ranges of words between which work is shared out, since as much of the text lies in each.
     """
 
     left: list[Array]
@@ -101,7 +103,7 @@ def _shards(occurrences: NDArray[np.int64], parts: int) -> list[WordRange]:
     ends = np.cumsum(occurrences)
     inner = np.searchsorted(ends, np.arange(1, parts) * (ends[-1] / parts)) + 1
     bounds = np.unique(np.clip([0, *inner, len(occurrences)], 0, len(occurrences))).tolist()
-    return [WordRange(start, stop) for start, stop in zip(bounds[:-1], bounds[1:], strict=True)]
+    return [WordRange(start, stop) for start, stop in pairwise(bounds)]
 
 
 def _runs(

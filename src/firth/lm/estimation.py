@@ -84,7 +84,7 @@ def unigrams(counts: NDArray[np.uint32], kept: int, combine: Combine, discount: 
                 left, total = 1.0, total + 1
             found = np.where(known > 0, (known - taken) / total, left / total / max(unseen, 1))
     found[START] = 1
-    return found
+    return np.asarray(found)
 
 
 def _finished(counts: Counts, levels: NGramLevels, room: Workspace) -> Tables:
@@ -126,7 +126,7 @@ class _Weights:
 
     def __init__(self, counts: Counts, levels: NGramLevels, room: Workspace):
         self.counts, self.levels, self.room = counts, levels, room
-        self.histories = self.left_out = np.zeros(0)
+        self.histories, self.left_out = np.zeros(0, np.uint32), np.zeros(0, np.float32)
 
     def discount(self, k: int) -> Discount:
         """1 − λ of the counts of n-grams of length k; to be asked for k = 1, 2, …"""
@@ -143,8 +143,7 @@ class _Weights:
     def _pairs_and_more(self, k: int) -> float:
         size, shards = len(self.counts.count[k - 1]), self.counts.shards
         here, left_out = self.room.array(size, np.uint32), self.room.array(size, np.float32)
-        below = self.histories if k > 2 else np.zeros(0, np.uint32)
-        ratios = partial(self.levels.ratios, k, below=below, here=here, left_out=self.left_out)
+        ratios = partial(self.levels.ratios, k, below=self.histories, here=here, left_out=self.left_out)
         bins = np.sum(self.room.run([partial(ratios, last=last) for last in shards]), axis=0)
         ratio = 2.0 ** ((np.arange(len(bins)) - NGRAM_RATIO_ZERO) / 8)
         ratio[0] = 0
@@ -165,6 +164,8 @@ class _Weights:
 def _likeliest(ratio: Array, times: Array) -> float:
     """The λ that maximises Σ times · log(λ ratio + 1 − λ), kept away from 0 and 1."""
     weight = 0.5
+    if not times.any():  # no n-gram is so long
+        return weight
     for _ in range(_STEPS):
         weight = float(np.average(weight * ratio / (weight * ratio + 1 - weight), weights=times))
         weight = min(max(weight, 1e-3), 1 - 1e-3)

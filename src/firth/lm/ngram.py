@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -34,7 +35,7 @@ _LINES = 10_000  # scored by a thread at a time
 
 
 class WordScore(NamedTuple):
-    """log10 P(word | words before it), the length of the longest n-gram found for it, and whether it is unknown."""
+    """log10 P(word | words before it), the length of the n-gram found for it, and whether the word is unknown."""
 
     word: str
     log10: float
@@ -51,16 +52,17 @@ class State(NamedTuple):
 class NGram:
     """P(word | the last order − 1 words) from counts (Shannon 1951 on), smoothed in any of six ways.
 
-    `prune` are counts by the length of n-grams, never falling, the last for all that are longer: n-grams that occur
-    at most so often are left out, as by lmplz's --prune; (0, 0, 1) leaves out 3-grams and longer ones that occur once.
+    `prune` are counts by the length of n-grams, never falling, the last for all that are longer: n-grams that
+    occur at most so often are left out, as by lmplz's --prune; (0, 0, 1) leaves out 3-grams and longer ones that
+    occur once.
 
-    `unknown`: what becomes of words that the vocabulary (`min_count`, `max_size`, or the one given to `fit`) leaves
-    out. "unseen", KenLM's way, leaves out the n-grams that hold them, whose share goes to backing off; <unk> gets
-    what a word that was never seen gets. "word", as in the Penn Treebank's language-modelling text, makes <unk> of
-    them, a word like any other. Before and after training, all of them are <unk>.
+    `unknown` says what becomes of the words that the vocabulary (`min_count`, `max_size`, or the one given to
+    `fit`) lacks. "unseen", KenLM's way, leaves out the n-grams that hold them, whose share goes to backing off;
+    <unk> gets what a word gets that was never seen. "word", as in the Penn Treebank's text for language models,
+    makes all of them <unk>, which is learnt like any other word. In texts to be scored they are <unk> either way.
 
-    `memory` in GB bounds what counting and estimation take before they go to disk (TMPDIR says where); None is half
-    of the machine's. `threads=None` takes every core. Neither changes the result by a bit.
+    `memory` in GB bounds what counting and estimation take before they go to disk (TMPDIR says where); None is
+    half of the machine's. `threads=None` takes every core. Neither changes a byte of the result.
 
     Raises `SettingsError` for a value that cannot work.
     """
@@ -117,9 +119,9 @@ class NGram:
     ) -> NGram:
         """Learn from any source that `Corpus.read` takes; a line is a sentence, an empty one too.
 
-        `vocab` is used as it stands instead of the text's own words (`min_count` and `max_size` then play no part),
-        whether they occur or not. Raises `CorpusError`, also for texts that hold <s> or </s>, `VocabularyError` or
-        `TrainingError`; the model is as it was then, and after a KeyboardInterrupt.
+        `vocab` is used as it stands instead of the text's own words (`min_count` and `max_size` then play no
+        part), whether they occur or not. Raises `CorpusError`, also for texts that hold <s> or </s>,
+        `VocabularyError` or `TrainingError`; then, and after a KeyboardInterrupt, the model is as it was.
         """
         with watching(progress, log) as watcher:
             corpus = Corpus.read(
@@ -183,14 +185,12 @@ class NGram:
         """The number of n-grams of each length."""
         return [len(each) for each in self.fitted.tables.prob]
 
-    # -- one sentence ----------------------------------------------------------------------------------------------
-
     def score(self, sentence: str | Sequence[str], *, bos: bool = True, eos: bool = True) -> float:
         """log10 P of a sentence, as text to be split at white space or as words: the sum of `full_scores`."""
         return math.fsum(each.log10 for each in self.full_scores(sentence, bos=bos, eos=eos))
 
     def full_scores(self, sentence: str | Sequence[str], *, bos: bool = True, eos: bool = True) -> list[WordScore]:
-        """The score of each word, after <s> if `bos`, and of </s> if `eos`, as KenLM's `full_scores` gives them."""
+        """The score of each word, after <s> if `bos`, and of </s> if `eos`, as in KenLM's `full_scores`."""
         words = _split(sentence)
         ids = self._ids(words)
         scores, lengths = self._scored(ids, np.array([0, len(ids)], np.uint64), bos=bos, eos=eos)
@@ -236,8 +236,8 @@ class NGram:
         prompt: str | Sequence[str] = "",
         *,
         length: int = 100,
-        sampling: Sampling = Sampling(),
-        seed: int = 1,  # noqa: B008
+        sampling: Sampling = Sampling(),  # noqa: B008 - frozen
+        seed: int = 1,
     ) -> list[str]:
         """Words that go on from `prompt`, the beginning of a sentence, to its end, `length` of them at most.
 
@@ -257,8 +257,6 @@ class NGram:
             found.append(self.words[id])
             _, state = self.score_word(state, found[-1])
         return found
-
-    # -- a text ----------------------------------------------------------------------------------------------------
 
     def token_scores(self, corpus: Corpus) -> TokenScores:
         """log10 P of each word of a text and of each line's end; raises `FirthError` where it is undefined."""
@@ -306,26 +304,28 @@ class NGram:
         )
         bounds = [*range(0, lines, _LINES), lines]
         with workspace(0, self.threads) as room:
-            room.run([partial(score, sentences=pair) for pair in zip(bounds[:-1], bounds[1:], strict=True)])
+            room.run([partial(score, sentences=pair) for pair in pairwise(bounds)])
         _defined(log10)
         return log10, length
 
-    # -- files -----------------------------------------------------------------------------------------------------
-
     def save(self, path: str | Path) -> None:
-        """Write a directory, to be mapped when it is loaded, or an ARPA file if the name ends in .arpa or .arpa.gz.
+        """Write a directory, which is mapped when loaded, or an ARPA file if the name ends in .arpa or .arpa.gz.
 
         Raises `SettingsError` for an ARPA file of a smoothing that does not back off.
         """
-        if not is_arpa_name(path):
+        self.check_format(path)
+        if is_arpa_name(path):
+            arpa.write(path, self.fitted.native, self.fitted.words, self.sizes, self.threads)
+        else:
             self.fitted.save(path, self.settings)
-        elif self.fitted.unseen is not None:
+
+    def check_format(self, path: str | Path) -> None:
+        """Raise `SettingsError` where a name asks for a format that cannot hold such a model."""
+        if is_arpa_name(path) and self.smoothing.combine == "alone":
             raise SettingsError(
                 f"{path}: ARPA files hold models that back off, which {self.smoothing.name} does not; "
                 "save a directory"
             )
-        else:
-            arpa.write(path, self.fitted.native, self.fitted.words, self.sizes, self.threads)
 
     @classmethod
     def load(cls, path: str | Path) -> NGram:
@@ -371,6 +371,6 @@ def _split(sentence: str | Sequence[str]) -> list[str]:
 def _defined(log10: NDArray[np.floating]) -> None:
     if np.isnan(log10).any():
         raise FirthError(
-            f"maximum likelihood gives no probability after a history that the text never had ({int(np.isnan(log10).sum()):,} "
-            "such words); choose another smoothing"
+            f"{int(np.isnan(log10).sum()):,} words stand after histories that the training text never had, where "
+            "maximum likelihood is undefined; choose another smoothing"
         )

@@ -1,8 +1,8 @@
 """Smoothing: what is taken from the n-grams that were seen, and how it reaches those that were not.
 
-All formulas speak of P(w|h), w after the history h, of which h′ is h without its first word; c(hw) is a count, V the
-number of words, `</s>` and `<unk>` included. What is taken from each count, order by order, is worked out here from
-the counts of counts; the loops that use it are in `cpp/ngram_estimate.cpp`.
+All formulas speak of P(w|h), w after the history h, of which h′ is h without its first word; c(hw) is a count, V
+the number of words, `</s>` and `<unk>` included. What is taken from each count, length by length, is worked out
+here from the counts of counts; the loops that use it are in `cpp/ngram_estimate.cpp`.
 """
 
 from __future__ import annotations
@@ -61,12 +61,12 @@ class AddK:
 class JelinekMercer:
     """P(w|h) = λ c(hw)/c(h) + (1 − λ) P(w|h′), a λ for each length of n-grams (Jelinek & Mercer 1980).
 
-    `weights` are λ₁, λ₂ … by the length of n-grams, the last one for all that are longer. None has them estimated: a
-    λ is the one that predicts the text best, each occurrence left out of the counts in its turn.
+    `weights` are λ₁, λ₂ … by the length of n-grams, the last one for all that are longer. None has them estimated:
+    a λ is the one that predicts the text best, each occurrence left out of the counts in its turn.
     """
 
     weights: tuple[float, ...] | None = field(
-        default=None, metadata={"help": "the weight of counts, by the length of n-grams"}
+        default=None, metadata={"help": "the weight of counts, by the length of n-grams", "default": "estimated"}
     )
     name: ClassVar[str] = "jelinek-mercer"
     combine: ClassVar[Combine] = "interpolate"
@@ -124,28 +124,25 @@ class KneserNey:
     """P(w|h) = (a(hw) − D)/Σ a(h·) + γ(h) P(w|h′), interpolated (Kneser & Ney 1995).
 
     a(hw) is the number of occurrences for the longest n-grams and for those that begin a sentence, else the number
-    of distinct words before hw; D = n₁/(n₁ + 2 n₂) for each length, unless `fallback` stands in for one that
-    cannot be estimated.
+    of distinct words before hw. D = n₁/(n₁ + 2 n₂) for each length, unless `d` is given.
     """
 
-    fallback: float | None = field(
-        default=None, metadata={"help": "the discount where the text is too small to estimate it"}
-    )
+    d: float | None = field(default=None, metadata={"help": "the discount of every count", "default": "estimated"})
     name: ClassVar[str] = "kneser-ney"
     combine: ClassVar[Combine] = "interpolate"
     adjusted: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        if self.fallback is not None and not 0 < real("fallback", self.fallback) < 1:
-            raise SettingsError(f"fallback={self.fallback} must be between 0 and 1; 0.75 is customary")
+        if self.d is not None and not 0 < real("d", self.d) < 1:
+            raise SettingsError(f"d={self.d} must be between 0 and 1; 0.75 is customary")
 
     def discount(self, k: int, counts: Sequence[int]) -> Discount:
         """D from every count; raises `TrainingError` where it cannot be estimated."""
-        if counts[1] and counts[2]:
-            return Discount((0.0, counts[1] / (counts[1] + 2 * counts[2])))
-        if self.fallback is None:
-            raise _no_discount(k, 1 if counts[2] else 2, "fallback=0.75")
-        return Discount((0.0, self.fallback))
+        if self.d is not None:
+            return Discount((0.0, self.d))
+        if not (counts[1] and counts[2]):
+            raise _no_discount(k, 1 if counts[2] else 2, "d=0.75")
+        return Discount((0.0, counts[1] / (counts[1] + 2 * counts[2])))
 
 
 @dataclass(frozen=True)
@@ -158,7 +155,7 @@ class ModifiedKneserNey:
     """
 
     fallback: tuple[float, float, float] | None = field(
-        default=None, metadata={"help": "discounts where the text is too small to estimate them"}
+        default=None, metadata={"help": "discounts where a text is too small for estimates", "default": "an error"}
     )
     name: ClassVar[str] = "modified-kneser-ney"
     combine: ClassVar[Combine] = "interpolate"

@@ -25,7 +25,7 @@ KIND = "ngram"
 FILE = "ngrams.safetensors"
 UNKNOWN, START, STOP = range(3)
 
-_WORDS = {"text": np.uint8, "ends": np.uint64, "order": np.uint32, "counts": np.int64}
+_WORDS: dict[str, type[np.generic]] = {"text": np.uint8, "ends": np.uint64, "order": np.uint32, "counts": np.int64}
 
 
 @dataclass(frozen=True)

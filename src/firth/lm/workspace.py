@@ -44,7 +44,7 @@ class Workspace:
 
         def write(file: int) -> None:
             for array in arrays:
-                rest = memoryview(array).cast("B")
+                rest = array.view(np.uint8).data
                 while rest:
                     rest = rest[os.write(file, rest) :]
 
