@@ -1,23 +1,29 @@
 """firth lm, as it is used."""
 
 import json
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 import firth
 from firth.cli import main
+from firth.cli.lm import command as group
 
 TEXT = "the cat sat on the mat\nthe dog sat on the cat\n\na dog and a cat sat\non the mat the dog sat\n" * 3
 SMALL = ["--model", "ngram", "--order", "3", "--fallback", "0.5,1,1.5", "--quiet"]
 
 
-def run(*arguments, input=None):
-    return CliRunner().invoke(main, ["lm", *map(str, arguments)], input=input)
+def run(*arguments):
+    return CliRunner().invoke(main, ["lm", *map(str, arguments)])
 
 
-def good(*arguments, input=None):
-    result = run(*arguments, input=input)
+def good(*arguments):
+    result = run(*arguments)
     assert result.exit_code == 0, result.output
     return result.stdout
 
@@ -40,7 +46,7 @@ def test_train_makes_a_directory_or_an_arpa_file(text, model, tmp_path):
     assert result["settings"]["prune"] == [0, 0, 3]
     assert result["ngrams"] == firth.load(tmp_path / "m.arpa").sizes
     whole = firth.load(model)
-    assert whole.settings["smoothing"] == {"name": "modified-kneser-ney", "fallback": [0.5, 1.0, 1.5]}
+    assert whole.settings["smoothing"] == {"name": "modified-kneser-ney", "fallback": (0.5, 1.0, 1.5)}
     assert whole.sizes[2] > result["ngrams"][2] > 0
 
 
@@ -65,16 +71,24 @@ def test_perplexity(text, model):
     assert good("perplexity", model, text).startswith(f"perplexity {found['perplexity']:,.2f}, ")
 
 
-def test_score(model):
+def test_score(model, tmp_path):
     lines = ["the cat sat", "", "a new dog"]
-    out = good("score", model, input="\n".join(lines) + "\n").splitlines()
     known = firth.load(model)
-    assert out == [f"{known.score(line):.4f}\t{line}" for line in lines]
-    rows = [json.loads(row) for row in good("score", model, "--json", input="a new dog\n").splitlines()]
-    assert [(each["word"], each["unknown"]) for each in rows[0]["words"]] == [
+    out = subprocess.run(
+        [sys.executable, "-m", "firth", "lm", "score", str(model)],
+        input="\n".join(lines),
+        env={**os.environ, "PYTHONPATH": str(Path(firth.__file__).parents[1])},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    ).stdout
+    assert out.splitlines() == [f"{known.score(line):.4f}\t{line}" for line in lines]
+    (tmp_path / "line.txt").write_text("a new dog\n")
+    row = json.loads(good("score", model, tmp_path / "line.txt", "--json"))
+    assert [(each["word"], each["unknown"]) for each in row["words"]] == [
         ("a", False), ("new", True), ("dog", False), ("</s>", False),
     ]  # fmt: skip
-    shown = good("score", model, "-", "--words", input="a new dog\n").splitlines()
+    shown = good("score", model, tmp_path / "line.txt", "--words").splitlines()
     assert len(shown) == 5
     assert shown[2].endswith("1  new  (unknown)")
 
@@ -102,7 +116,7 @@ def test_info(model):
         (["train", "TEXT", "-o", "OUT", *SMALL, "--prune", "1,0"], 1, "counts that never fall"),
         (["train", "TEXT", "-o", "OUT", *SMALL, "--smoothing", "katz"], 2, "--fallback goes with --smoothing mod"),
         (["train", "TEXT", "-o", "OUT.arpa", "--model=ngram", "--smoothing", "add-k"], 1, "which add-k does not"),
-        (["train", "TEXT", "-o", "OUT", "--model", "ngram"], 1, "pass fallback="),
+        (["train", "TEXT", "-o", "OUT", "--model", "ngram", "-q"], 1, "pass fallback="),
         (
             ["train", "TEXT", "-o", "OUT", *SMALL, "--vocab", "V", "--max-size", "3"],
             2,
@@ -127,6 +141,19 @@ def test_what_cannot_be_is_said_in_a_line(arguments, status, said, text, model, 
     assert not (tmp_path / "o.arpa").exists()
 
 
-def test_help_shows_the_models_and_their_options():
-    assert "--model ngram" in good("train", "--help")
-    assert "--smoothing NAME" in good("train", "--model", "ngram", "--help")
+def test_help_shows_the_models():
+    assert "--model ngram  counts" in good("train", "--help")
+
+
+@pytest.mark.parametrize("name", ["train --model ngram", "perplexity", "score", "generate"])
+def test_help_has_examples_that_are_good_usage(name):
+    assert f"\n  {name.split()[0]} " in good("--help")
+    out = good(*name.split(), "--help")
+    assert f"Usage: firth lm {name} " in out
+    lines = [
+        line.rpartition("| ")[2].strip() for line in out.partition("Example:")[2].splitlines() if line.strip()
+    ]
+    assert lines
+    for line in lines:
+        _, _, command, *arguments = shlex.split(line)
+        group.get_command(None, command).make_context(command, arguments)

@@ -9,6 +9,7 @@
 #include "check.hpp"
 
 void test_ingest();
+void test_ngrams();
 void test_training();
 void race_on_counters();
 
@@ -19,6 +20,7 @@ int main(int count, char** arguments) {
     if (count == 3 && std::strcmp(arguments[1], "--expect") == 0)
         test("the choice is " + std::string(arguments[2]), [&] { CHECK(chosen == arguments[2]); });
     test_ingest();
+    test_ngrams();
     test_training();
     std::printf("%d passed, %d failed\n", tally().passed, tally().failed);
     return tally().failed > 0;
