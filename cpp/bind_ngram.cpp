@@ -87,7 +87,10 @@ struct LevelArrays {
         for (size_t k = 0; k < order; ++k) {
             const uint64_t size = prob[k].size();
             const bool inner = k + 1 < order;
-            require(!k || left[k - 1].size() == size, "every n-gram needs a leftmost word");
+            require(!k || (left[k - 1].size() == size &&
+                           std::all_of(left[k - 1].data(), left[k - 1].data() + size,
+                                       [&](uint32_t id) { return id < prob[0].size(); })),
+                    "every n-gram needs a leftmost word");
             require(!inner || (begin[k].size() == size + 1 && backoff[k].size() == size),
                     "every history needs a beginning and a back-off");
             require(count.empty() || count[k].size() == size, "every n-gram needs a count");
@@ -145,7 +148,10 @@ struct ModelArrays {
         for (size_t k = 0; k < order; ++k) {
             const uint64_t size = prob[k].size();
             const bool inner = k + 1 < order;
-            require(!k || left[k - 1].size() == size, "every n-gram needs a leftmost word");
+            require(!k || (left[k - 1].size() == size &&
+                           std::all_of(left[k - 1].data(), left[k - 1].data() + size,
+                                       [&](uint32_t id) { return id < prob[0].size(); })),
+                    "every n-gram needs a leftmost word");
             require(!inner || (begin[k].size() == size + 1 && backoff[k].size() == size &&
                                begin[k].data()[0] == 0 && begin[k].data()[size] == prob[k + 1].size() &&
                                std::is_sorted(begin[k].data(), begin[k].data() + size + 1)),

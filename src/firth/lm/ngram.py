@@ -23,7 +23,7 @@ from firth.lm.estimation import estimate
 from firth.lm.sampling import Sampling
 from firth.lm.smoothing import SMOOTHINGS, ModifiedKneserNey, Smoothing
 from firth.lm.tables import KIND, START, STOP, UNKNOWN, Fitted
-from firth.lm.workspace import workspace
+from firth.lm.workspace import run, workspace
 from firth.progress import watching
 from firth.settings import real, whole
 from firth.vocab import Vocabulary
@@ -303,8 +303,7 @@ class NGram:
             self.fitted.native.score, ids, offsets, before=history, ends=eos, log10=log10, length=length
         )
         bounds = [*range(0, lines, _LINES), lines]
-        with workspace(0, self.threads) as room:
-            room.run([partial(score, sentences=pair) for pair in pairwise(bounds)])
+        run([partial(score, sentences=pair) for pair in pairwise(bounds)], self.threads)
         _defined(log10)
         return log10, length
 

@@ -39,12 +39,13 @@ class Sampling:
         if self.temperature == 0:
             return int(np.argmax(log))
         weights = np.exp((log.astype(np.float64) - log.max()) / self.temperature)
-        order = np.argsort(-weights, kind="stable")
-        if self.top_k is not None:
-            order = order[: self.top_k]
-        sums = np.cumsum(weights[order])
+        if self.top_k is None and self.top_p is None:
+            kept = np.flatnonzero(weights)
+        else:
+            kept = np.argsort(-weights, kind="stable")[: self.top_k]
+        sums = np.cumsum(weights[kept])
         if self.top_p is not None:
             enough = int(np.searchsorted(sums, self.top_p * sums[-1])) + 1
-            order, sums = order[:enough], sums[:enough]
+            kept, sums = kept[:enough], sums[:enough]
         at = int(np.searchsorted(sums, random.random() * sums[-1], side="right"))
-        return int(order[min(at, len(order) - 1)])
+        return int(kept[min(at, len(kept) - 1)])

@@ -52,14 +52,8 @@ class Workspace:
         return np.split(self._mapped(write, int(ends[-1]), arrays[0].dtype.type), ends[:-1])
 
     def run(self, tasks: Sequence[Callable[[], Result]]) -> list[Result]:
-        """The results of all tasks. An interrupt is passed on when those at work have ended."""
-        with ThreadPoolExecutor(self.threads) as pool:
-            futures = [pool.submit(task) for task in tasks]
-            try:
-                return [future.result() for future in futures]
-            except BaseException:
-                pool.shutdown(cancel_futures=True)
-                raise
+        """The results of all tasks, done by the threads of this workspace."""
+        return run(tasks, self.threads)
 
     def _takes(self, count: int) -> bool:
         return self.used + count <= self.memory
@@ -86,6 +80,19 @@ class Workspace:
         except OSError as error:
             raise unwritable(self.folder, error) from error
         return np.asarray(np.memmap(path, dtype, mode="r+", shape=(size,)))
+
+
+def run(tasks: Sequence[Callable[[], Result]], threads: int) -> list[Result]:
+    """The results of all tasks. An interrupt is passed on when those at work have ended, and no other begins."""
+    if len(tasks) == 1:
+        return [tasks[0]()]
+    with ThreadPoolExecutor(threads) as pool:
+        futures = [pool.submit(task) for task in tasks]
+        try:
+            return [future.result() for future in futures]
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
 
 
 @contextmanager
