@@ -5,6 +5,7 @@ namespace nb = nanobind;
 
 void bind_ingest(nb::module_& m);
 void bind_paging(nb::module_& m);
+void bind_ngram(nb::module_& m);
 void bind_train(nb::module_& m);
 void bind_words(nb::module_& m);
 
@@ -14,6 +15,7 @@ NB_MODULE(_core, m) {
     m.doc() = "The native loops of Firth: they see integers and floats; what a person touches is Python.";
     bind_ingest(m);
     bind_paging(m);
+    bind_ngram(m);
     bind_train(m);
     bind_words(m);
 }

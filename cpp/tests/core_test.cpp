@@ -10,6 +10,7 @@
 
 void test_context();
 void test_ingest();
+void test_ngrams();
 void test_training();
 void race_on_counters();
 
@@ -21,6 +22,7 @@ int main(int count, char** arguments) {
         test("the choice is " + std::string(arguments[2]), [&] { CHECK(chosen == arguments[2]); });
     test_context();
     test_ingest();
+    test_ngrams();
     test_training();
     std::printf("%d passed, %d failed\n", tally().passed, tally().failed);
     return tally().failed > 0;

@@ -10,6 +10,7 @@ from __future__ import annotations
 from importlib.metadata import version
 from pathlib import Path
 
+from firth import lm
 from firth.checkpoint import Checkpoint
 from firth.contexts import CBOW, SkipGram
 from firth.corpus import Corpus
@@ -55,14 +56,20 @@ __all__ = [
     "Vocabulary",
     "VocabularyError",
     "Word2Vec",
+    "lm",
     "load",
 ]
 
 
-def load(path: str | Path) -> Vectors | Word2Vec:
-    """Open what Firth saves or reads: a model's directory gives the model, vectors in any format `Vectors`."""
+def load(path: str | Path) -> Vectors | Word2Vec | lm.NGram:
+    """Open what Firth saves or reads: a model's directory gives the model, vectors in any format `Vectors`.
+
+    An ARPA file gives a language model.
+    """
     if Path(path).is_dir() and read_directory(path).config.get("kind") == KIND:
         return Word2Vec.load(path)
+    if lm.is_model(path):
+        return lm.load(path)
     return Vectors.load(path)
 
 

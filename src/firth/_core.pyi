@@ -43,6 +43,75 @@ def read_ahead(ids: Annotated[NDArray[numpy.uint32], dict(shape=(None,), order='
     While an epoch is learnt, have the system read the blocks that come next, and unmap those that are learnt; ends with the epoch or `stop`. The ids must lie in a mapped file: in memory they would be lost.
     """
 
+class WordRange:
+    """Words from one id to before another."""
+
+    def __init__(self, start: int, stop: int) -> None: ...
+
+    @property
+    def start(self) -> int: ...
+
+    @property
+    def stop(self) -> int: ...
+
+class NGramText:
+    """Sentences as one stream: <s> words </s> <s> words </s> …"""
+
+    def __init__(self, ids: Annotated[NDArray[numpy.uint32], dict(shape=(None,), order='C', device='cpu', writable=False)], offsets: Annotated[NDArray[numpy.uint64], dict(shape=(None,), order='C', device='cpu', writable=False)], table: Annotated[NDArray[numpy.uint32], dict(shape=(None,), order='C', device='cpu', writable=False)]) -> None: ...
+
+    def read(self, start: int, out: Annotated[NDArray[numpy.uint32], dict(shape=(None,), order='C', device='cpu')]) -> None:
+        """
+        Fill `out` with the stream from a position, which may be below 0 (<s>).
+        """
+
+def ngram_sorted(piece: Annotated[NDArray[numpy.uint32], dict(shape=(None,), order='C', device='cpu', writable=False)], *, order: int, last: WordRange, words: int) -> Annotated[NDArray[numpy.uint32], dict(shape=(None,))]:
+    """
+    The n-grams of a piece of the stream that end in some words: words, the last first, and count of each.
+    """
+
+def ngram_sizes(runs: Sequence[Annotated[NDArray[numpy.uint32], dict(shape=(None,), order='C', device='cpu', writable=False)]], order: int) -> list[int]:
+    """How many n-grams of each length the runs of one range of words hold."""
+
+def ngram_log10(numbers: Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu')]) -> None:
+    """In place."""
+
+class NGramLevels:
+    """n-grams by length, used in place: see ngram.hpp."""
+
+    def __init__(self, left: Sequence[Annotated[NDArray[numpy.uint32], dict(shape=(None,), order='C', device='cpu')]], begin: Sequence[Annotated[NDArray[numpy.uint32], dict(shape=(None,), order='C', device='cpu')]], count: Sequence[Annotated[NDArray[numpy.uint32], dict(shape=(None,), order='C', device='cpu')]], prob: Sequence[Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu')]], backoff: Sequence[Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu')]]) -> None: ...
+
+    def fill(self, runs: Sequence[Annotated[NDArray[numpy.uint32], dict(shape=(None,), order='C', device='cpu', writable=False)]], *, last: WordRange, first: Sequence[int], adjusted: bool, prune: Sequence[int], kept: int) -> list[list[int]]:
+        """
+        Write the n-grams of runs; by length their number, that of the kept, and how many have count 0, 1, …
+        """
+
+    def estimate(self, k: int, *, last: WordRange, below: Annotated[NDArray[numpy.uint32], dict(shape=(None,), order='C', device='cpu')], here: Annotated[NDArray[numpy.uint32], dict(shape=(None,), order='C', device='cpu')], combine: str, take: Sequence[float], share: float, add: float, words: int) -> None: ...
+
+    def ratios(self, k: int, *, last: WordRange, below: Annotated[NDArray[numpy.uint32], dict(shape=(None,), order='C', device='cpu')], here: Annotated[NDArray[numpy.uint32], dict(shape=(None,), order='C', device='cpu')], left_out: Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu')]) -> list[float]: ...
+
+    def leave_out(self, k: int, *, last: WordRange, here: Annotated[NDArray[numpy.uint32], dict(shape=(None,), order='C', device='cpu')], weight: float, below_left_out: Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu')], here_left_out: Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu')]) -> None: ...
+
+    def compact(self, k: int, to: NGramLevels) -> None:
+        """Copy level k without what is pruned."""
+
+NGRAM_RATIO_ZERO: int = 256
+
+class NGramModel:
+    """A model's arrays, to ask. A history may begin with <s>."""
+
+    def __init__(self, left: Sequence[Annotated[NDArray[numpy.uint32], dict(shape=(None,), order='C', device='cpu', writable=False)]], begin: Sequence[Annotated[NDArray[numpy.uint32], dict(shape=(None,), order='C', device='cpu', writable=False)]], prob: Sequence[Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu', writable=False)]], backoff: Sequence[Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu', writable=False)]], *, alone: bool, unseen: float) -> None: ...
+
+    def score(self, ids: Annotated[NDArray[numpy.uint32], dict(shape=(None,), order='C', device='cpu', writable=False)], offsets: Annotated[NDArray[numpy.uint64], dict(shape=(None,), order='C', device='cpu', writable=False)], *, sentences: tuple[int, int], before: Annotated[NDArray[numpy.uint32], dict(shape=(None,), order='C', device='cpu', writable=False)], ends: bool, log10: Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu')], length: Annotated[NDArray[numpy.uint8], dict(shape=(None,), order='C', device='cpu')]) -> None:
+        """
+        Score sentences into `log10` and `length`: every word, and the end where `ends`.
+        """
+
+    def follow(self, history: Annotated[NDArray[numpy.uint32], dict(shape=(None,), order='C', device='cpu', writable=False)], log10: Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu')]) -> None:
+        """log10 P(w | history) of every word w."""
+
+    def lines(self, k: int, start: int, stop: int, text: Annotated[NDArray[numpy.uint8], dict(shape=(None,), order='C', device='cpu', writable=False)], ends: Annotated[NDArray[numpy.uint64], dict(shape=(None,), order='C', device='cpu', writable=False)]) -> bytes:
+        """n-grams of length k as lines of an ARPA file."""
+
 class NoiseTable:
     """A distribution over ids, to draw from in constant time."""
 

@@ -9,27 +9,18 @@ from __future__ import annotations
 import io
 import sys
 import warnings
-from importlib import import_module
 from typing import Any
 
 import click
 
+from firth.cli.lazy import LazyGroup
 from firth.cli.output import INTERRUPTED, fail
 from firth.errors import FirthError, FirthWarning
 
-COMMANDS = ("train", "similar", "analogy", "evaluate", "info", "convert", "vocab", "demo")
+COMMANDS = ("train", "similar", "analogy", "evaluate", "info", "convert", "vocab", "lm", "demo")
 
 
-class _Firth(click.Group):
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        if name not in COMMANDS:
-            return None
-        command: click.Command = import_module(f"firth.cli.{name}").command
-        return command
-
+class _Firth(LazyGroup):
     def main(self, *args: Any, **settings: Any) -> Any:
         _accept_any_text()
         try:
@@ -78,6 +69,8 @@ def _show_warnings_in_a_line() -> None:
 
 @click.group(
     cls=_Firth,
+    package="firth.cli",
+    names=COMMANDS,
     context_settings={"show_default": True, "max_content_width": 100, "help_option_names": ["-h", "--help"]},
     no_args_is_help=False,
     epilog="firth COMMAND --help tells what a command does, with an example.",

@@ -11,6 +11,7 @@ import firth
 from firth.cli.options import as_json, command_with
 from firth.cli.output import show
 from firth.evaluate.report import table
+from firth.lm import NGram
 from firth.models.word2vec import Word2Vec
 from firth.vectors.formats import of_content
 
@@ -19,12 +20,15 @@ from firth.vectors.formats import of_content
 @click.argument("path")
 @as_json
 def command(path: str, as_json: bool) -> None:
-    """Tell what a file of vectors holds.
+    """Tell what a file of vectors or a model holds.
 
     PATH is a file or directory of any format that Firth reads, or a model, of which the settings and the history
     of its training are shown too.
     """
     found = firth.load(path)
+    if isinstance(found, NGram):
+        show(*_language_model(path, found), as_json)
+        return
     vectors = found.vectors if isinstance(found, Word2Vec) else found
     result: dict[str, Any] = {
         "path": path,
@@ -44,6 +48,26 @@ def command(path: str, as_json: bool) -> None:
     show(result, _text(result), as_json)
 
 
+def _language_model(path: str, model: NGram) -> tuple[dict[str, Any], str]:
+    result: dict[str, Any] = {
+        "path": path,
+        "kind": "n-gram model",
+        "bytes": _size(Path(path)),
+        "words": len(model.words),
+        "ngrams": model.sizes,
+        "settings": model.settings,
+        "about": model.fitted.about,
+    }
+    facts = {
+        "kind": "n-gram model",
+        "size": f"{result['bytes'] / 1e6:,.1f} MB",
+        "words": f"{len(model.words):,}: {' '.join(model.words[:10])} …",
+        "n-grams": ", ".join(f"{size:,}" for size in model.sizes),
+        **{key.replace("_", " "): _setting(value) for key, value in model.settings.items()},
+    }
+    return result, _aligned(facts)
+
+
 def _size(path: Path) -> int:
     files = [path] if path.is_file() else path.iterdir()
     return sum(file.stat().st_size for file in files)
@@ -61,11 +85,15 @@ def _text(result: dict[str, Any]) -> str:
         **{key: str(value) for key, value in result.get("info", {}).items()},
         **{key.replace("_", " "): _setting(value) for key, value in result.get("settings", {}).items()},
     }
-    width = max(map(len, facts))
-    lines = [f"{name:{width}}  {value}" for name, value in facts.items()]
+    lines = [_aligned(facts)]
     if history := result.get("history"):
         lines += ["", table(list(history[0]), [[_number(each) for each in row.values()] for row in history])]
     return "\n".join(lines)
+
+
+def _aligned(facts: dict[str, str]) -> str:
+    width = max(map(len, facts))
+    return "\n".join(f"{name:{width}}  {value}" for name, value in facts.items())
 
 
 def _setting(value: object) -> str:

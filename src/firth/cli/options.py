@@ -65,8 +65,26 @@ def typed_option(name: str, hint: Any, **settings: Any) -> Decorator:
         return option(flag, type=click.Choice(inner), **settings)
     if hint is bool:
         return option(f"{flag}/--no-{flag[2:]}", **settings)
-    kind = inner[0] if inner else hint
+    kind = hint if get_origin(hint) is tuple else inner[0] if inner else hint
+    if get_origin(kind) is tuple:
+        number = get_args(kind)[0]
+        return option(flag, type=_numbers(number), metavar=f"{_METAVARS[number]},…", **settings)
     return option(flag, type=kind, metavar=_METAVARS.get(kind), **settings)
+
+
+def _numbers(number: type[int] | type[float]) -> Callable[[Any], tuple[float, ...]]:
+    """A type of options: numbers with commas between them."""
+
+    def convert(value: Any) -> tuple[float, ...]:
+        if isinstance(value, tuple):  # the default
+            return value
+        try:
+            return tuple(number(each) for each in value.split(","))
+        except ValueError:
+            kind = "whole numbers" if number is int else "numbers"
+            raise click.BadParameter(f"{value!r} must be {kind} with commas between them") from None
+
+    return convert
 
 
 def one_of(name: str, kinds: Mapping[str, type[Any]], *, default: str, help: str) -> Decorator:
@@ -122,7 +140,7 @@ def _field_option(
 ) -> Decorator:
     kind_name, field = next(iter(fields.items()))
     only = f" (with {_any(fields)})" if len(fields) < len(kinds) else ""
-    defaults = {_shown(each.default, field_name): kind for kind, each in fields.items()}
+    defaults = {_shown(each, field_name): kind for kind, each in fields.items()}
     shown = ", ".join(f"{value} for {kind}" for value, kind in defaults.items())
     return typed_option(
         field_name,
@@ -134,8 +152,11 @@ def _field_option(
     )
 
 
-def _shown(default: object, name: str) -> str:
-    return str(default) if not isinstance(default, bool) else name if default else f"no-{name}"
+def _shown(field: dataclasses.Field[Any], name: str) -> str:
+    """The default of a field; one that says little by itself is told in its metadata."""
+    default = field.default
+    plain = str(default) if not isinstance(default, bool) else name if default else f"no-{name}"
+    return str(field.metadata.get("default", plain))
 
 
 def _any(names: Mapping[str, object]) -> str:
