@@ -13,11 +13,11 @@
 namespace firth {
 namespace FIRTH_ISA {
 
-// How much of its move a row is to make when `parts` threads have each moved a copy of it n times. Say that every
-// time pulls it by a small share s of its distance to where it belongs. Then all of them one after another
-// would take it 1 - exp(-parts x) of the way, x = n s, where the sum of the moves takes it parts (1 - exp(-x)):
-// too far. The quotient is 1 for rows that are seldom moved, and makes the mean of those that all move all the
-// time.
+// How much of its move a row is to make when `parts` threads have each moved a copy of it. Say that x is how far a
+// copy has come on its way to where it belongs, by many small pulls: 1 - exp(-x). Then all of them one after
+// another would take the row 1 - exp(-parts x) of the way, where the sum of the moves takes it parts (1 -
+// exp(-x)): too far. The quotient is 1 for rows that are seldom moved, and makes the mean of those that all move
+// all the time.
 inline double share_of_move(double x, uint32_t parts) {
     return parts == 1 || x < 1e-9 ? 1 : ::expm1(-x * parts) / (parts * ::expm1(-x));
 }
@@ -38,17 +38,18 @@ class Copies {
         for (uint64_t i = 0; i <= mask_; ++i) table_[i] = 0;
     }
 
-    Real* row(uint32_t id) { return id < limit_ ? copy(id) : home(id); }
+    // The row, which is to be moved so many times.
+    Real* row(uint32_t id, uint32_t times) { return id < limit_ ? copy(id, times) : home(id); }
 
     // Inline, or the compiler takes it for a function that does nothing.
     __attribute__((always_inline)) void fetch(uint32_t id) const {
         if (limit_ <= id || !table_[slot(id)]) prefetch(home(id), stride_);
     }
 
-    // How far each row is to move takes the place of its copy. A visit pulls a row by `share`.
+    // How far each row is to move takes the place of its copy. A single move pulls a row by `share`.
     FIRTH_HOGWILD void measure(double share, uint32_t parts) {
         each(0, 1, [&](const Entry& entry, const Real* row, Real* own) {
-            const Real part = Real(share_of_move(share * entry.visits, parts));
+            const Real part = Real(share_of_move(share * entry.moves, parts));
             for (uint32_t j = 0; j < stride_; ++j) own[j] = part * (own[j] - row[j]);
         });
     }
@@ -67,7 +68,7 @@ class Copies {
 
   private:
     struct Entry {
-        uint32_t id, visits;
+        uint32_t id, moves;
         uint64_t slot;
     };
 
@@ -89,7 +90,7 @@ class Copies {
         return at;
     }
 
-    FIRTH_HOGWILD Real* copy(uint32_t id) {
+    FIRTH_HOGWILD Real* copy(uint32_t id, uint32_t times) {
         const uint64_t at = slot(id);
         if (!table_[at]) {
             entries_[count_] = {id, 0, at};
@@ -98,7 +99,7 @@ class Copies {
             table_[at] = ++count_;
         }
         const uint32_t entry = table_[at] - 1;
-        ++entries_[entry].visits;
+        entries_[entry].moves += times;
         return own(entry);
     }
 

@@ -23,8 +23,12 @@ struct Part {
     Copies<Real> input, output, bias;
     Tally<Real> tally = {};
 
-    void measure(double share, uint32_t parts) {
-        input.measure(share, parts), output.measure(share, parts), bias.measure(share, parts);
+    // A logistic regression's step along h pulls its row by rate * p(1 - p) |h|^2 along that one of dim
+    // directions, and p(1 - p) is 1/4 at most; taken twice, since rows do not lie evenly in all directions.
+    void measure(double rate, double hidden_square, double output_square, uint32_t parts) {
+        input.measure(rate / 2 * output_square, parts);
+        output.measure(rate / 2 * hidden_square, parts);
+        bias.measure(rate / 4, parts);
     }
     void bring_home(uint32_t rest, uint32_t divisor) const {
         input.bring_home(rest, divisor), output.bring_home(rest, divisor), bias.bring_home(rest, divisor);
@@ -68,10 +72,12 @@ class Lesson {
     // The rows, and h_c: the mean or the sum of the rows of group c; a group of one row is that row, where it
     // lies.
     FIRTH_HOGWILD void begin(Part<Real>& part) {
-        for (int k = 0; k < outputs_.count; ++k) outputs_.rows[k] = part.output.row(outputs_.ids[k]);
+        for (int k = 0; k < outputs_.count; ++k)
+            outputs_.rows[k] = part.output.row(outputs_.ids[k], uint32_t(prediction_.hidden));
         const bool alone = prediction_.ends[0] == 1;
         const int inputs = alone ? prediction_.hidden : prediction_.ends[0];
-        for (int i = 0; i < inputs; ++i) input_rows_[i] = part.input.row(prediction_.ids[i]);
+        for (int i = 0; i < inputs; ++i)
+            input_rows_[i] = part.input.row(prediction_.ids[i], uint32_t(outputs_.count));
         // What goes back to a row alone may be added at once, unless more tiles of outputs are yet to see it.
         direct_ = alone && outputs_.count <= tile<Real> && !task_.weights.frozen;
         for (int c = 0; c < prediction_.hidden; ++c) {
@@ -82,6 +88,10 @@ class Lesson {
     }
 
     bool finished() const { return learnt_ == prediction_.hidden; }
+
+    // The mean square of the numbers in its hidden rows, and in its output rows.
+    double hidden_square() const { return square(hidden_, prediction_.hidden); }
+    double output_square() const { return square(rows_, outputs_.count); }
 
     // The three steps in which the next one or two hidden rows are learnt, called in turn. More rows at a time
     // would share the loading and storing of output rows; but none sees what the others teach these, and with all
@@ -139,6 +149,13 @@ class Lesson {
         });
     }
 
+    FIRTH_HOGWILD double square(const Real* const* rows, int count) const {
+        double sum = 0;
+        for (int i = 0; i < count; ++i)
+            for (uint32_t j = 0; j < task_.weights.stride; ++j) sum += double(rows[i][j]) * double(rows[i][j]);
+        return count ? sum / (double(count) * task_.weights.stride) : 0;
+    }
+
     int width() const { return int(task_.weights.stride) / lanes<Real>; }
 
     Vector<Real>& scores(int k) { return vectors<Real>(scores_)[k / tile<Real>]; }
@@ -171,7 +188,7 @@ class Lesson {
     FIRTH_HOGWILD void shift(Copies<Real>& bias) {
         for (int k = 0; k < outputs_.count; ++k) {
             const uint32_t id = outputs_.ids[k];
-            outputs_.shifts[k] = *bias.row(id) - Real(task_.objective.noise.log_expected[id]);
+            outputs_.shifts[k] = *bias.row(id, H) - Real(task_.objective.noise.log_expected[id]);
         }
         for (int k = 0; k < outputs_.count; k += tile<Real>) scores(k) += repeated<H>(outputs_.shifts + k);
     }
@@ -179,7 +196,7 @@ class Lesson {
     template <int H>
     FIRTH_HOGWILD void move_biases(Copies<Real>& bias) {
         for (int k = 0; k < outputs_.count; ++k)
-            for (int c = 0; c < H; ++c) *bias.row(outputs_.ids[k]) += scores(k)[k % tile<Real> * H + c];
+            for (int c = 0; c < H; ++c) *bias.row(outputs_.ids[k], 0) += scores(k)[k % tile<Real> * H + c];
     }
 
     const Task<Real>& task_;

@@ -15,9 +15,6 @@ namespace FIRTH_ISA {
 // The nodes nearest the root of a tree, so many of them, are wanted by all threads all the time.
 constexpr uint64_t hot_nodes = 256;
 
-// So far, in learning rates, is a row taken to be pulled by one visit towards where it belongs.
-constexpr double pull = 0.1;
-
 template <class Real>
 uint64_t most_outputs(const Task<Real>& task) {
     switch (task.objective.objective) {
@@ -89,9 +86,9 @@ class Learner {
             const uint64_t turn = __atomic_fetch_add(epoch_.next_block, 1, __ATOMIC_RELAXED);
             if (turn >= order_.blocks) return;
             learn_block(turn, part);
-            part.output.measure(pull * double(rate_), epoch_.threads);
-            part.output.bring_home(0, 1);
-            part.output.forget();
+            measure(part, epoch_.threads);
+            part.bring_home(0, 1);
+            part.forget();
             publish(part.tally);
         }
     }
@@ -111,7 +108,7 @@ class Learner {
             for (uint32_t p = me; p < parts; p += threads) {
                 part(p).forget();
                 learn_block(first + p, part(p));
-                part(p).measure(pull * double(rate_), parts);
+                measure(part(p), parts);
             }
             if (!meet(epoch_, leave_at_once)) break;  // nothing of this round is brought home
             for (uint32_t p = 0; p < parts; ++p) part(p).bring_home(me, threads);
@@ -121,6 +118,11 @@ class Learner {
             }
         }
         for (uint32_t p = me; p < size; p += threads) delete &part(p);
+    }
+
+    // The lesson learnt last stands for all of the block.
+    void measure(Part<Real>& part, uint32_t parts) const {
+        part.measure(double(rate_), first_->hidden_square(), first_->output_square(), parts);
     }
 
     int32_t told() const { return __atomic_load_n(epoch_.stop, __ATOMIC_RELAXED); }
