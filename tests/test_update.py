@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from training import COMBINATIONS, OBJECTIVES, cluster, clusters, parts, word2vec
 
 import firth
-from firth.extend import extended, same_splits
+from firth.extend import carry_tree, extended, same_splits
 from firth.objectives import HierarchicalSoftmax
 from firth.vocab import Vocabulary
 
@@ -138,6 +138,31 @@ def test_nodes_ask_what_they_asked(old, new, data):
     assert set(zip(kept.before.tolist(), kept.after.tolist(), strict=True)) == same
     for i, j, sign in zip(kept.before, kept.after, kept.signs, strict=True):
         assert was[i] == (now[j] if sign > 0 else now[j][::-1])
+
+
+def test_a_tree_that_changed_predicts_what_the_old_one_did():
+    """A few new words move almost every node; starting at zero, the tree would have to be learnt anew."""
+    text = clusters(600)
+    model = word2vec(objective=HierarchicalSoftmax(), learning_rate=0.02).fit(text, progress=False)
+    few = [[f"n{i}", "c1-1", f"n{i}", "c2-2", "c3-3"] for i in range(12)]
+    still = model.replace(**STILL).fit(few, update=True, held_out=text, progress=False)
+    fresh = word2vec(objective=HierarchicalSoftmax(), **STILL).fit([*text, *few], held_out=text, progress=False)
+    kept = same_splits(model.vocab, still.vocab)
+    assert len(kept.before) < 40  # of 47
+    learnt = model.history[-1].loss
+    assert still.history[0].held_out_loss < learnt + 0.5 * (fresh.history[0].held_out_loss - learnt)
+
+
+def test_sides_that_are_all_new_start_at_zero():
+    before = Vocabulary.from_counts({"a": 16, "b": 8, "c": 4})
+    after = Vocabulary.from_counts({"a": 16, "b": 8, "c": 4, "d": 2, "e": 1})
+    new = np.zeros((4, 3))
+    carry_tree(np.ones((2, 3)), before, new, after)
+    tree = after.huffman()
+    below = set(tree.nodes[int(tree.offsets[3]) : int(tree.offsets[4])]) & set(tree.nodes[int(tree.offsets[4]) :])
+    deepest = min(below)  # parts d and e
+    assert not new[deepest].any()
+    assert new.any(axis=1).sum() == 2
 
 
 # Words that stay
