@@ -259,6 +259,7 @@ class _Epoch:
         self.task, self.tokens, self.seed, self.began = task, tokens, seed, began
         self.number, self.epochs = position.epoch, schedule.epochs if schedule else 1
         self.rates = (schedule.at(self.number), schedule.at(self.number + 1)) if schedule else (0.0, 0.0)
+        self.first_rate = schedule.start if schedule else 0.0
         self.epoch_began = time.perf_counter() - position.seconds
         self.next_block = np.array([position.next_block], dtype=np.uint64)
         self.counters = aligned(threads, 8, np.uint64).view(np.uint64)
@@ -307,7 +308,7 @@ class _Epoch:
         if self.predictions and not math.isfinite(self.loss):
             raise TrainingError(
                 f"the loss is {self.loss} in epoch {self.number + 1}: "
-                f"a learning rate of {self.learning_rate:g} is too high for this text; lower learning_rate"
+                f"learning_rate={self.first_rate:g} is too high for this text; lower it"
             )
 
     def position(self) -> Position:
