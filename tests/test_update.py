@@ -97,17 +97,24 @@ def test_what_a_saved_model_learns_more(tmp_path):
 # The tree
 
 
+def path(vocab: Vocabulary, word: str) -> list[int]:
+    """The inner nodes from the root to a word."""
+    tree, i = vocab.huffman(), vocab.words.position(word)
+    return tree.nodes[int(tree.offsets[i]) : int(tree.offsets[i + 1])].tolist()
+
+
 def test_inner_nodes_that_part_the_same_words_keep_their_vectors():
     before = Vocabulary.from_counts({"a": 16, "b": 8, "c": 4, "d": 2, "e": 1})
     kept = same_splits(before, before)
-    assert kept.before.tolist() == kept.after.tolist() == [0, 1, 2, 3]
+    assert sorted(kept.before) == [0, 1, 2, 3]
+    assert kept.after.tolist() == kept.before.tolist()
     assert kept.signs.tolist() == [1] * 4
-    # f comes in at the bottom: d|e becomes d|ef, c|de and so on as they were.
+    # f comes in at the bottom: d|e becomes d|ef, c|de becomes c|def and so on. Nothing is known of e|f.
     after = Vocabulary.from_counts({"a": 32, "b": 16, "c": 8, "d": 4, "e": 2, "f": 1})
     kept = same_splits(before, after)
-    assert kept.before.tolist() == [0, 1, 2, 3]
-    assert kept.after.tolist() == [1, 2, 3, 4]  # node 0 parts e and f, of which none knew
-    # d is now more frequent than c: that node's sides are other words.
+    found = dict(zip(kept.before.tolist(), kept.after.tolist(), strict=True))
+    assert found == dict(zip(path(before, "e"), path(after, "e")[:-1], strict=True))
+    # d is now more frequent than c: the two nodes below are of other words.
     kept = same_splits(before, Vocabulary.from_counts({"a": 16, "b": 8, "d": 4, "c": 2, "e": 1}))
     assert len(kept.before) == 2
 
@@ -158,11 +165,9 @@ def test_sides_that_are_all_new_start_at_zero():
     after = Vocabulary.from_counts({"a": 16, "b": 8, "c": 4, "d": 2, "e": 1})
     new = np.zeros((4, 3))
     carry_tree(np.ones((2, 3)), before, new, after)
-    tree = after.huffman()
-    below = set(tree.nodes[int(tree.offsets[3]) : int(tree.offsets[4])]) & set(tree.nodes[int(tree.offsets[4]) :])
-    deepest = min(below)  # parts d and e
-    assert not new[deepest].any()
-    assert new.any(axis=1).sum() == 2
+    assert not new[path(after, "d")[-1]].any()  # it parts d and e
+    assert not new[path(after, "d")[-2]].any()  # c is known, d and e are not
+    assert new[path(after, "c")[:-1]].any(axis=1).all()
 
 
 # Words that stay
