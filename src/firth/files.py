@@ -29,7 +29,7 @@ _LEFTOVER_SECONDS = 3600  # a data file of this age that no config.json names is
 
 READING_ERRORS = (OSError, EOFError, lzma.LZMAError, zlib.error)  # what a damaged file can raise
 
-_MAGIC = {b"\x1f\x8b": "gz", b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f\xfd": "zst"} | {
+_MAGIC = {b"\x1f\x8b\x08": "gz", b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f\xfd": "zst"} | {
     b"BZh%d" % level + block: "bz2"
     for level in range(1, 10)
     for block in (b"1A", b"\x17r")  # "BZh" may be a word

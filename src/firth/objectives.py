@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from firth._core import NoiseTable, TreeTable
 from firth.errors import SettingsError
-from firth.extend import Kept, same_splits, same_words
+from firth.extend import carry_tree, same_words
 from firth.settings import real, whole
 from firth.vocab import Vocabulary
 
@@ -38,9 +38,10 @@ class _Objective:
         """Where every output row's bias starts; None where there are no biases."""
         return None
 
-    def kept_rows(self, before: Vocabulary, after: Vocabulary) -> Kept:
-        """The output rows of a model over `before` that go on when it is extended to `after`: each word's."""
-        return same_words(before, after)
+    def carry(self, old: Floats, before: Vocabulary, new: Floats, after: Vocabulary) -> None:
+        """Give the output rows `new` of a model over `after` what those over `before`, `old`, knew."""
+        words = same_words(before, after)
+        new[words.after] = old[words.before]
 
     def noise(self, vocab: Vocabulary) -> NoiseTable | None:
         """The distribution that negatives are drawn from, if any are."""
@@ -113,9 +114,10 @@ class HierarchicalSoftmax(_Objective):
         """One an inner node."""
         return len(vocab) - 1
 
-    def kept_rows(self, before: Vocabulary, after: Vocabulary) -> Kept:
-        """Those of inner nodes that part the old words as before; the others start at zero."""
-        return same_splits(before, after)
+    def carry(self, old: Floats, before: Vocabulary, new: Floats, after: Vocabulary) -> None:
+        """The inner nodes of the new tree predict what the old tree's did, as well as may be."""
+        if len(before) > 1:
+            carry_tree(old, before, new, after)
 
     def tree(self, vocab: Vocabulary) -> TreeTable | None:
         """The paths of the Huffman tree."""

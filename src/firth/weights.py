@@ -62,14 +62,14 @@ class Weights:
     ) -> Weights:
         """Those of a larger vocabulary: words go on where they were, new ones start as usual.
 
-        So do the output rows that `objective` keeps.
+        Output rows carry over what `objective` can.
         """
         weights = cls.start(after, old.dim, objective, seed)
-        words, rows = same_words(before, after), objective.kept_rows(before, after)
+        words = same_words(before, after)
         weights.input[words.after, : old.dim] = old.input[words.before, : old.dim]
-        weights.output[rows.after, : old.dim] = rows.signs[:, None] * old.output[rows.before, : old.dim]
-        if weights.bias is not None and old.bias is not None:
-            weights.bias[rows.after] = old.bias[rows.before]
+        objective.carry(old.output[:, : old.dim], before, weights.output[:, : old.dim], after)
+        if weights.bias is not None and old.bias is not None:  # a number a word, where there is one
+            weights.bias[words.after] = old.bias[words.before]
         return weights
 
     def learnable(self) -> Weights:

@@ -1,0 +1,260 @@
+"""Training that is killed, interrupted or out of disk leaves what can go on."""
+
+from __future__ import annotations
+
+import os
+import random
+import resource
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from stopping import PATHS, firth_train, saved_parts, write_text
+from training import parts, word2vec
+
+import firth
+from firth import crew, files
+
+
+@pytest.fixture
+def text(tmp_path):
+    return write_text(tmp_path / "text.txt")
+
+
+@pytest.fixture(autouse=True)
+def often(monkeypatch):
+    """Whoever watches looks up a thousand times a second, so that there are rests within short epochs too."""
+    monkeypatch.setattr(crew, "POLL_SECONDS", 0.001)
+
+
+# Disks that fill
+
+
+@pytest.mark.parametrize("fails", ["epoch", "end"])
+def test_a_full_disk_leaves_the_checkpoint_before_whole(tmp_path, text, monkeypatch, fails):
+    """A checkpoint that cannot be written is warned of, and training goes on; the end's is an error."""
+    path = tmp_path / "model.firth"
+    real, calls = files.os.fsync, []
+
+    def fsync(handle):
+        calls.append(handle)
+        if (len(calls) == 5) if fails == "epoch" else (len(calls) > 6):  # three files a save
+            raise OSError(28, "No space left on device")
+        real(handle)
+
+    firth.Corpus.read(text)  # into the cache
+    monkeypatch.setattr(files.os, "fsync", fsync)
+    model = word2vec(epochs=3)
+    if fails == "epoch":
+        with pytest.warns(firth.FirthWarning, match="No space left.*free some space.*; training goes on") as seen:
+            model.fit(text, checkpoint=path, progress=False)
+        assert len(seen) == 1
+        assert firth.load(path).unfinished is None
+    else:
+        with pytest.raises(firth.FirthError, match="No space left on device; free some space or choose another"):
+            model.fit(text, checkpoint=path, progress=False)
+        monkeypatch.undo()
+        assert firth.load(path).unfinished.position.epoch == 2
+        assert len(model.history) == 3  # nothing of what was learnt is lost
+        assert parts(firth.load(path).resume(progress=False)) == parts(model)
+    assert not list(path.glob(".*"))
+
+
+FILL = """
+import sys, firth
+from training import word2vec
+model = word2vec(epochs=3, dim=400).fit(sys.argv[1], checkpoint=sys.argv[2], progress=False)
+"""
+
+
+def train_until_limited(text: Path, path: Path, limit: int | None) -> subprocess.CompletedProcess:
+    def set_limit():
+        if limit:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+
+    return subprocess.run(
+        [sys.executable, "-c", FILL, str(text), str(path)],
+        env={**os.environ, "PYTHONPATH": PATHS},
+        preexec_fn=set_limit,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_limit_of_file_sizes_is_an_error_with_its_remedy(tmp_path, text):
+    path = tmp_path / "model.firth"
+    word2vec(epochs=1, dim=4).fit(text, checkpoint=path, progress=False)
+    before = saved_parts(path)
+    done = train_until_limited(text, path, 30_000)
+    assert done.returncode == 1
+    assert "File too large; raise the limit (ulimit -f)" in done.stderr
+    assert "training goes on" in done.stderr
+    assert saved_parts(path) == before
+
+
+def test_a_disk_that_is_really_full(tmp_path, text):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=120k", "tmpfs", str(disk)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if mounted.returncode:
+        pytest.skip(f"no small disk can be mounted here: {mounted.stderr.strip()}")
+    try:
+        path = disk / "model.firth"
+        word2vec(epochs=1, dim=4).fit(text, checkpoint=path, progress=False)
+        before = saved_parts(path)
+        done = train_until_limited(text, path, None)
+        assert done.returncode == 1
+        assert "No space left on device; free some space" in done.stderr
+        assert saved_parts(path) == before
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
+# Processes that are killed
+
+KILLED = """
+import os, signal, sys, firth
+from firth import crew, files
+from training import word2vec
+
+crew.POLL_SECONDS = 0.001
+text, path, call, step = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
+real = getattr(os, call)
+def kill(*arguments):
+    global step
+    step -= 1
+    if not step:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return real(*arguments)
+setattr(files.os, call, kill)
+checkpoint = firth.Checkpoint(path, every=1e-9)
+if os.path.exists(path) and firth.load(path).unfinished:
+    firth.load(path).resume(progress=False)
+else:
+    word2vec(epochs=2).fit(text, checkpoint=checkpoint, progress=False)
+"""
+
+
+def killed(*arguments: object) -> int:
+    return subprocess.run(
+        [sys.executable, "-c", KILLED, *map(str, arguments)],
+        env={**os.environ, "PYTHONPATH": PATHS},
+        check=False,
+    ).returncode
+
+
+def test_killed_while_a_checkpoint_is_written(tmp_path, text):
+    """At the writing of data, before and after config.json is renamed, and while old data is removed."""
+    whole = word2vec(epochs=2).fit(text, checkpoint=tmp_path / "whole.firth", progress=False)
+    path = tmp_path / "model.firth"
+    for call, step in [("fsync", 4), ("replace", 2), ("replace", 3), ("fsync", 3), ("unlink", 1), ("replace", 5)]:
+        killed(text, path, call, step)
+        firth.load(path)  # whole at any moment
+    assert killed(text, path, "fsync", 10**9) == 0
+    assert parts(firth.load(path)) == parts(firth.load(tmp_path / "whole.firth"))
+    assert firth.load(path).vectors.matrix.tobytes() == whole.vectors.matrix.tobytes()
+
+
+def die_at_random(path: Path, text: Path, moments: random.Random, times: int, *settings: object) -> None:
+    """Begin, and go on, and be killed after a random time with a checkpoint, again and again; then finish."""
+    begun = False
+    for _ in range(times):
+        process = firth_train("--resume", path, "-q") if begun else firth_train(text, "-o", path, "-q", *settings)
+        config = path / "config.json"
+        seen = config.stat().st_mtime_ns if config.exists() else 0
+        while process.poll() is None and not (config.exists() and config.stat().st_mtime_ns > seen):
+            time.sleep(0.005)
+        time.sleep(moments.random() * 0.3)
+        process.kill()
+        _, err = process.communicate()
+        if process.returncode == 0:
+            return
+        assert process.returncode == -signal.SIGKILL, err
+        begun = firth.load(path).unfinished is not None
+    process = firth_train("--resume", path, "-q")
+    _, err = process.communicate()
+    assert process.returncode == 0, err
+
+
+SETTINGS = ("--checkpoint-every", "0.02s", "--dim", "200", "--threads", "1", "--min-count", "1", "--subsample=0")
+
+
+def test_killed_at_any_moment_it_comes_to_the_same_bytes(tmp_path, text):
+    firth_train(text, "-o", tmp_path / "whole.firth", "-q", *SETTINGS, "--epochs", 6).communicate()
+    die_at_random(tmp_path / "model.firth", text, random.Random(1), 3, *SETTINGS, "--epochs", 6)
+    assert saved_parts(tmp_path / "model.firth") == saved_parts(tmp_path / "whole.firth")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(10))
+def test_killed_often_it_comes_to_the_same_bytes(tmp_path, text, seed):
+    firth_train(text, "-o", tmp_path / "whole.firth", "-q", *SETTINGS, "--epochs", 30).communicate()
+    die_at_random(tmp_path / "model.firth", text, random.Random(seed), 12, *SETTINGS, "--epochs", 30)
+    assert saved_parts(tmp_path / "model.firth") == saved_parts(tmp_path / "whole.firth")
+
+
+# Ctrl-C
+
+
+def test_ctrl_c_leaves_what_can_go_on(tmp_path, text):
+    firth_train(text, "-o", tmp_path / "whole.firth", "-q", *SETTINGS, "--epochs", 30).communicate()
+    path = tmp_path / "model.firth"
+    process = firth_train(text, "-o", path, "-q", *SETTINGS, "--epochs", 30)
+    while process.poll() is None and not (path / "config.json").exists():
+        time.sleep(0.005)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate()
+    assert process.returncode == 130, err
+    assert f"saved in {path}; firth train --resume {path} goes on" in err
+    process = firth_train("--resume", path)
+    _, err = process.communicate()
+    assert process.returncode == 0
+    assert "goes on in epoch" in err.splitlines()[0]
+    assert saved_parts(path) == saved_parts(tmp_path / "whole.firth")
+
+
+def test_after_ctrl_c_the_same_model_goes_on(tmp_path, text):
+    whole = word2vec().fit(text, progress=False)
+
+    class Interrupt:
+        def on_step(self, model, status):
+            if status.words > 100_000:
+                raise KeyboardInterrupt
+
+    model = word2vec()
+    path = tmp_path / "model.firth"
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(text, checkpoint=firth.Checkpoint(path, every=1e-9), callbacks=[Interrupt()], progress=False)
+    assert firth.load(path).unfinished.position == model.unfinished.position
+    assert model.unfinished.position.words + 80_000 * model.unfinished.position.epoch >= 100_000
+    assert parts(model.resume(callbacks=[], progress=False)) == parts(whole)
+
+
+def test_a_second_ctrl_c_keeps_the_checkpoint_before(tmp_path, text):
+    """While the threads end their block, of a softmax so large that this takes a while."""
+    interrupting = threading.Event()
+
+    class Interrupt:
+        def on_step(self, model, status):
+            threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()
+            interrupting.set()
+            raise KeyboardInterrupt
+
+    path = tmp_path / "model.firth"
+    words = [[f"w{i}" for i in range(j, j + 10)] for j in range(0, 20_000, 10)]
+    model = word2vec(objective=firth.Softmax(), dim=100)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(words, checkpoint=path, callbacks=[Interrupt()], progress=False)
+    assert interrupting.is_set()
+    assert model.unfinished is None
+    assert not (path / "config.json").exists()
