@@ -25,7 +25,7 @@ lint: .venv/firth .venv/with-test .venv/with-lint
 	diff src/firth/_core.pyi out/_core.pyi
 
 # Tables and JSON in out/bench; benchmarks/README.md tells what may be given besides CORPUS and EVAL.
-QUESTIONS := speed instruction_sets ingest scaling limit size deterministic
+QUESTIONS := speed instruction_sets ingest scaling limit size deterministic reference
 GIVEN = $(CORPUS) $(if $(EVAL),--eval $(EVAL)) $(if $(RUNS),--runs $(RUNS))
 GIVEN_speed = $(GIVEN_ingest) $(if $(PWORD2VEC),--pword2vec $(PWORD2VEC))
 GIVEN_ingest = $(if $(WORD2VEC_C),--word2vec-c $(WORD2VEC_C))
