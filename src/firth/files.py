@@ -36,6 +36,9 @@ _MAGIC = {b"\x1f\x8b\x08": "gz", b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f\xfd": "zs
 }
 
 
+COMPRESSED = tuple(_MAGIC)  # how compressed files begin
+
+
 class FileError(FirthError, OSError):
     """A file cannot be opened, read or written."""
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from firth._core import huffman
 from firth.errors import SettingsError, VocabularyError
-from firth.files import READING_ERRORS, atomic_write, open_binary
+from firth.files import COMPRESSED, READING_ERRORS, atomic_write, open_binary
 from firth.words import PackedWords, decode
 
 _LINES = 1 << 16  # written at a time
@@ -125,9 +125,9 @@ def _check_distinct(words: list[str], path: str | Path) -> None:
 
 
 def _escape(word: bytes) -> bytes:
-    if b"\\" not in word and b"\n" not in word and b"\r" not in word:
-        return word
-    return word.replace(b"\\", b"\\\\").replace(b"\n", b"\\n").replace(b"\r", b"\\r")
+    """The word without line ends, and not as the first bytes of a compressed file."""
+    escaped = word.replace(b"\\", b"\\\\").replace(b"\n", b"\\n").replace(b"\r", b"\\r")
+    return b"\\" + escaped if escaped.startswith(COMPRESSED) else escaped
 
 
 def _unescape(word: bytes) -> bytes:

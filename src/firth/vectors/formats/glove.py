@@ -7,7 +7,7 @@ from itertools import chain, takewhile
 from pathlib import Path
 
 from firth.errors import FormatError
-from firth.files import open_binary
+from firth.files import COMPRESSED, open_binary
 from firth.vectors.formats.lines import BLOCK, is_number, read_lines, write_lines
 from firth.vectors.formats.rows import RowCollector
 from firth.vectors.store import Vectors
@@ -32,6 +32,11 @@ def write(vectors: Vectors, path: Path) -> None:
         raise FormatError(
             f"{path}: words like {vectors.words[0]!r}, which end in a number, would be misread without a "
             "header; save as .firth, which keeps any word"
+        )
+    if sample and sample[0].startswith(COMPRESSED):
+        raise FormatError(
+            f"{path}: a file that begins with the word {vectors.words[0]!r} would be taken for a compressed one; "
+            "save as .firth, which keeps any word"
         )
     write_lines(vectors, path, header=b"")
 
