@@ -12,6 +12,9 @@ import numpy as np
 import pytest
 from training import word2vec
 
+import firth
+from firth.objectives import HierarchicalSoftmax, NegativeSampling
+
 pytestmark = pytest.mark.long
 
 MB = 1 << 20
@@ -111,3 +114,32 @@ def test_ten_million_unknown_words_in_one_line(tmp_path):
     model.fit(text, cache=False, progress=False)
     assert model.history[0].words == 10_006_000
     assert len(model.vocab) == 2
+
+
+def test_one_sentence_of_ten_million_words_and_as_many_sentences_of_one(tmp_path):
+    text = tmp_path / "text.txt"
+    words = np.random.default_rng(0).integers(0, 5_000, size=10_000_000)
+    text.write_bytes(b" ".join(b"%d" % word for word in words.tolist()) + b"\n")
+    model = word2vec(epochs=1, threads=2).fit(text, cache=False, progress=False)
+    assert model.history[0].words == 10_000_000 and model.history[0].loss > 0
+    with text.open("ab") as file:
+        file.write(b"alone\n" * 10_000_000)
+    model.fit(text, cache=False, progress=False)
+    assert model.history[0].words == 20_000_000
+    assert int(model.vocab.counts[model.vocab.words.position("alone")]) == 10_000_000
+
+
+@pytest.mark.parametrize("objective", [NegativeSampling(5), HierarchicalSoftmax()], ids=str)
+def test_a_vocabulary_of_five_million_words(tmp_path, objective):
+    text = tmp_path / "text.txt"
+    with text.open("wb") as file:
+        for begin in range(0, 5_000_000, 20):
+            file.write(b" ".join(b"w%d" % i for i in range(begin, begin + 20)) + b"\n")
+    model = word2vec(objective=objective, dim=16, epochs=1, threads=2).fit(text, cache=False, progress=False)
+    assert len(model.vocab) == 5_000_000
+    model.save(tmp_path / "model.firth")
+    vectors = firth.load(tmp_path / "model.firth").vectors
+    assert len(vectors.most_similar("w4999999", topn=3)) == 3
+    more = tmp_path / "more.txt"
+    more.write_bytes(b"w1 w2 w3 new words\n" * 100)
+    model.replace(learning_rate=0.01).fit(more, update=True, cache=False, progress=False)

@@ -336,3 +336,17 @@ def test_texts_without_anything_to_predict(text):
 def test_a_vocabulary_that_the_text_has_no_word_of():
     with pytest.raises(firth.TrainingError, match="nothing was learnt"):
         word2vec().fit(clusters(20), vocab=Vocabulary.from_counts({"x": 3, "y": 2}), progress=False)
+
+
+@pytest.mark.parametrize("deterministic", [False, True])
+@pytest.mark.parametrize(
+    ("dim", "window", "negatives"), [(1, 1, 0), (1, 100, 100), (1024, 100, 7), (1024, 1, 100), (17, 3, 0), (300, 9, 15)]
+)
+@pytest.mark.parametrize("context", [SkipGram, CBOW])
+def test_sizes_at_their_ends(context, dim, window, negatives, deterministic):
+    model = word2vec(
+        context(window), NegativeSampling(negatives), dim=dim, epochs=2, threads=2, deterministic=deterministic
+    )
+    model.fit(clusters(150), progress=False)
+    assert np.isfinite(model.vectors.matrix).all() and model.vectors.matrix.shape == (48, dim)
+    assert model.history[1].loss < model.history[0].loss

@@ -69,6 +69,7 @@ def _softmax(scores: Doubles) -> Doubles:
 class _Sampled(_Objective):
     """What objectives share that draw noise words."""
 
+    fewest: ClassVar[int] = 1  # negatives
     negatives: int = field(
         default=5, metadata={"help": "words drawn from the noise distribution for each prediction"}
     )
@@ -77,7 +78,7 @@ class _Sampled(_Objective):
     )
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "negatives", whole("negatives", self.negatives, 1, 1000))
+        object.__setattr__(self, "negatives", whole("negatives", self.negatives, self.fewest, 1000))
         object.__setattr__(self, "exponent", real("exponent", self.exponent))
         if not -10 <= self.exponent <= 10:
             raise SettingsError(f"exponent={self.exponent} must be from -10 to 10; 0.75 is customary")
@@ -95,6 +96,7 @@ class NegativeSampling(_Sampled):
     """
 
     name: ClassVar[str] = "negative-sampling"
+    fewest: ClassVar[int] = 0
 
     def probabilities(self, hidden: Floats, output: Floats, bias: Floats | None, vocab: Vocabulary) -> Doubles:
         """P(w | h) ∝ q(w)·exp(s_w), shape (V,)."""
