@@ -35,7 +35,7 @@ class Copies {
           table_(mask_ + 1),
           entries_(capacity),
           own_((capacity + ahead) * stride) {
-        for (uint64_t i = 0; i <= mask_; ++i) table_[i] = 0;
+        for (uint64_t i = 0; i <= mask_; ++i) table_[i] = {0, 0};
     }
 
     // The row, which is to be moved so many times.
@@ -43,7 +43,7 @@ class Copies {
 
     // Inline, or the compiler takes it for a function that does nothing.
     __attribute__((always_inline)) void fetch(uint32_t id) const {
-        if (limit_ <= id || !table_[slot(id)]) prefetch(home(id), stride_);
+        if (limit_ <= id || !slot(id).entry) prefetch(home(id), stride_);
     }
 
     // How far each row is to move takes the place of its copy. A single move pulls a row by `share`.
@@ -62,14 +62,17 @@ class Copies {
     }
 
     void forget() {
-        for (uint32_t i = 0; i < count_; ++i) table_[entries_[i].slot] = 0;
+        for (uint32_t i = 0; i < count_; ++i) entries_[i].slot->entry = 0;
         count_ = 0;
     }
 
   private:
+    struct Slot {
+        uint32_t id, entry;  // of its number + 1; 0: empty
+    };
     struct Entry {
         uint32_t id, moves;
-        uint64_t slot;
+        Slot* slot;
     };
 
     static constexpr uint32_t ahead = 8;  // so many rows further on are fetched from memory
@@ -83,24 +86,24 @@ class Copies {
     Real* home(uint32_t id) const { return home_ + uint64_t(id) * stride_; }
     Real* own(uint32_t entry) const { return own_ + uint64_t(entry) * stride_; }
 
-    // Where in the table the id stands, or a free slot that it may take.
-    uint64_t slot(uint32_t id) const {
-        uint64_t at = hashed(id) & mask_;
-        while (table_[at] && entries_[table_[at] - 1].id != id) at = (at + 1) & mask_;
-        return at;
+    // Where in the table the id stands, or an empty slot that it may take. The factor is odd: as many ids in a row
+    // as the table has slots do not collide.
+    Slot& slot(uint32_t id) const {
+        uint64_t at = id * uint64_t(0x9e3779b1) & mask_;
+        while (table_[at].entry && table_[at].id != id) at = (at + 1) & mask_;
+        return table_[at];
     }
 
     FIRTH_HOGWILD Real* copy(uint32_t id, uint32_t times) {
-        const uint64_t at = slot(id);
-        if (!table_[at]) {
-            entries_[count_] = {id, 0, at};
+        Slot& slot = this->slot(id);
+        if (!slot.entry) {
+            entries_[count_] = {id, 0, &slot};
             prefetch(own(count_ + ahead), stride_);
             for (uint32_t j = 0; j < stride_; ++j) own(count_)[j] = home(id)[j];
-            table_[at] = ++count_;
+            slot = {id, ++count_};
         }
-        const uint32_t entry = table_[at] - 1;
-        entries_[entry].moves += times;
-        return own(entry);
+        entries_[slot.entry - 1].moves += times;
+        return own(slot.entry - 1);
     }
 
     template <class Body>
@@ -118,7 +121,7 @@ class Copies {
     Real* home_;
     uint32_t stride_, count_ = 0;
     uint64_t limit_, mask_;
-    Buffer<uint32_t> table_;  // a power of two, at most half full, probed linearly: entry + 1, or 0
+    Buffer<Slot> table_;  // a power of two, at most half full, probed linearly
     Buffer<Entry> entries_;
     Buffer<Real> own_;
 };
