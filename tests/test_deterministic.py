@@ -25,7 +25,9 @@ def text():
 @pytest.mark.parametrize("objective", OBJECTIVES, ids=str)
 def test_any_number_of_threads_learns_the_same_bytes(context, objective, text):
     def learnt(threads):
-        return word2vec(context, objective, epochs=2, threads=threads, deterministic=True).fit(text, progress=False)
+        return word2vec(context, objective, epochs=2, threads=threads, deterministic=True).fit(
+            text, progress=False
+        )
 
     one = learnt(1)
     for threads in (1, 2, 5):
@@ -92,7 +94,9 @@ def test_nothing_depends_on_the_hash_seed_of_the_process():
     def printed(seed):
         paths = os.pathsep.join(sys.path)
         environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": paths}
-        return subprocess.run([sys.executable, "-c", HASHED], env=environment, capture_output=True, check=True).stdout
+        return subprocess.run(
+            [sys.executable, "-c", HASHED], env=environment, capture_output=True, check=True
+        ).stdout
 
     assert printed("1") == printed("2")
 

@@ -340,7 +340,8 @@ def test_a_vocabulary_that_the_text_has_no_word_of():
 
 @pytest.mark.parametrize("deterministic", [False, True])
 @pytest.mark.parametrize(
-    ("dim", "window", "negatives"), [(1, 1, 0), (1, 100, 100), (1024, 100, 7), (1024, 1, 100), (17, 3, 0), (300, 9, 15)]
+    ("dim", "window", "negatives"),
+    [(1, 1, 0), (1, 100, 100), (1024, 100, 7), (1024, 1, 100), (17, 3, 0), (300, 9, 15)],
 )
 @pytest.mark.parametrize("context", [SkipGram, CBOW])
 def test_sizes_at_their_ends(context, dim, window, negatives, deterministic):
