@@ -33,7 +33,7 @@ WHOLE = {
     "threads": (word2vec, 1, 1024),
     "seed": (word2vec, 0, 2**64 - 1),
     "window": (SkipGram, 1, 1000),
-    "negatives": (NegativeSampling, 1, 1000),
+    "negatives": (NegativeSampling, 0, 1000),
 }
 OPTIONAL = ("max_size", "threads")
 
