@@ -22,8 +22,8 @@ using namespace nb::literals;
 namespace {
 
 constexpr uint64_t ahead = 512;  // blocks: some megabytes, and some hundredths of a second of learning
-constexpr uint64_t kept = 128;   // blocks that are learnt stay mapped for so long
-constexpr auto pause = std::chrono::microseconds(500);
+constexpr uint64_t kept = 1024;  // so many blocks that are learnt stay mapped: some dozens of megabytes
+constexpr auto pause = std::chrono::milliseconds(2);
 
 void read_ahead(Given<uint32_t> ids, Given<uint64_t> offsets, uint64_t seed, uint64_t epoch, bool in_rounds,
                 nb::ndarray<uint64_t, nb::ndim<1>> next_block, nb::ndarray<int32_t, nb::ndim<1>> stop) {

@@ -43,12 +43,15 @@ class Copies {
 
     // Inline, or the compiler takes it for a function that does nothing.
     __attribute__((always_inline)) void fetch(uint32_t id) const {
-        if (limit_ <= id || !slot(id).entry) prefetch(home(id), stride_);
+        if (limit_ <= id)
+            prefetch<true>(home(id), stride_);
+        else if (!slot(id).entry)
+            prefetch<false>(home(id), stride_);
     }
 
     // How far each row is to move takes the place of its copy. A single move pulls a row by `share`.
     FIRTH_HOGWILD void measure(double share, uint32_t parts) {
-        each(0, 1, [&](const Entry& entry, const Real* row, Real* own) {
+        each<false>(0, 1, [&](const Entry& entry, const Real* row, Real* own) {
             const Real part = Real(share_of_move(share * entry.moves, parts));
             for (uint32_t j = 0; j < stride_; ++j) own[j] = part * (own[j] - row[j]);
         });
@@ -56,7 +59,7 @@ class Copies {
 
     // Then the rows move whose ids leave `rest` when divided by `divisor`.
     FIRTH_HOGWILD void bring_home(uint32_t rest, uint32_t divisor) const {
-        each(rest, divisor, [&](const Entry&, Real* row, const Real* own) {
+        each<true>(rest, divisor, [&](const Entry&, Real* row, const Real* own) {
             for (uint32_t j = 0; j < stride_; ++j) row[j] += own[j];
         });
     }
@@ -98,7 +101,7 @@ class Copies {
         Slot& slot = this->slot(id);
         if (!slot.entry) {
             entries_[count_] = {id, 0, &slot};
-            prefetch(own(count_ + ahead), stride_);
+            prefetch<true>(own(count_ + ahead), stride_);
             for (uint32_t j = 0; j < stride_; ++j) own(count_)[j] = home(id)[j];
             slot = {id, ++count_};
         }
@@ -106,13 +109,13 @@ class Copies {
         return own(slot.entry - 1);
     }
 
-    template <class Body>
+    template <bool to_move, class Body>
     void each(uint32_t rest, uint32_t divisor, Body body) const {
         const auto wanted = [&](uint32_t i) { return i < count_ && entries_[i].id % divisor == rest; };
         for (uint32_t i = 0; i < count_; ++i) {
             if (wanted(i + ahead)) {
-                prefetch(home(entries_[i + ahead].id), stride_);
-                prefetch(own(i + ahead), stride_);
+                prefetch<to_move>(home(entries_[i + ahead].id), stride_);
+                prefetch<!to_move>(own(i + ahead), stride_);
             }
             if (wanted(i)) body(entries_[i], home(entries_[i].id), own(i));
         }

@@ -44,9 +44,11 @@ inline const Vector<Real>* vectors(const Real* row) {
     return reinterpret_cast<const Vector<Real>*>(row);
 }
 
-template <class Real>
+// Have a row fetched from memory: to be read, so that other cores keep it too, or to be written, by this one
+// alone.
+template <bool write, class Real>
 inline void prefetch(const Real* row, uint32_t stride) {
-    for (uint32_t i = 0; i < stride; i += 64 / sizeof(Real)) __builtin_prefetch(row + i, 1, 3);
+    for (uint32_t i = 0; i < stride; i += 64 / sizeof(Real)) __builtin_prefetch(row + i, write, 3);
 }
 
 // The same number in every lane. (Adding to zero would be an instruction: it makes a plus of a minus zero.)
