@@ -32,12 +32,13 @@ def reading_ahead(
     settings: dict[str, Any] = {"seed": seed, "epoch": epoch, "in_rounds": in_rounds}
     settings |= {"next_block": next_block, "stop": stop}
     thread = threading.Thread(target=read_ahead, args=(ids, offsets), kwargs=settings)
-    thread.start()
     try:
+        thread.start()  # within: Ctrl-C may come at any moment, and who is not told to stop never ends
         yield
     finally:
         stop[0] = 1
-        thread.join()
+        if thread.is_alive():
+            thread.join()
 
 
 def _file(array: NDArray[Any]) -> mmap.mmap | None:
