@@ -1,9 +1,10 @@
-// What the bindings share: arrays in and out.
+// What the bindings share: arrays in and out, and what is demanded of them.
 #pragma once
 
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 
+#include <stdexcept>
 #include <utility>
 
 template <typename T>
@@ -11,6 +12,14 @@ using Array = nanobind::ndarray<nanobind::numpy, T, nanobind::ndim<1>>;
 
 template <typename T>
 using Given = nanobind::ndarray<const T, nanobind::ndim<1>, nanobind::c_contig, nanobind::device::cpu>;
+
+// One that is written to in place.
+template <typename T>
+using Shared = nanobind::ndarray<T, nanobind::ndim<1>, nanobind::c_contig, nanobind::device::cpu>;
+
+inline void require(bool condition, const char* what) {
+    if (!condition) throw std::invalid_argument(what);
+}
 
 // The elements of a container as an array, which keeps them alive.
 template <typename Container>

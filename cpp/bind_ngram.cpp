@@ -10,6 +10,7 @@
 #include <string>
 
 #include "arpa.hpp"
+#include "bind.hpp"
 #include "ngram.hpp"
 
 namespace nb = nanobind;
@@ -19,31 +20,16 @@ namespace ngram = firth::ngram;
 namespace {
 
 template <class T>
-using Array = nb::ndarray<const T, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
-template <class T>
-using Shared = nb::ndarray<T, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
-template <class T>
 using Arrays = std::vector<Shared<T>>;
 using Unlocked = nb::call_guard<nb::gil_scoped_release>;
 
-void require(bool condition, const char* what) {
-    if (!condition) throw std::invalid_argument(what);
-}
-
-template <class T>
-nb::ndarray<nb::numpy, T, nb::ndim<1>> array(std::vector<T>&& elements) {
-    auto* kept = new std::vector<T>(std::move(elements));
-    nb::capsule owner(kept, [](void* pointer) noexcept { delete static_cast<std::vector<T>*>(pointer); });
-    return nb::ndarray<nb::numpy, T, nb::ndim<1>>(kept->data(), {kept->size()}, owner);
-}
-
 struct TextArrays {
-    Array<uint32_t> ids;
-    Array<uint64_t> offsets;
-    Array<uint32_t> table;
+    Given<uint32_t> ids;
+    Given<uint64_t> offsets;
+    Given<uint32_t> table;
     ngram::Text text;
 
-    TextArrays(Array<uint32_t> ids, Array<uint64_t> offsets, Array<uint32_t> table)
+    TextArrays(Given<uint32_t> ids, Given<uint64_t> offsets, Given<uint32_t> table)
         : ids(ids), offsets(offsets), table(table) {
         require(offsets.size() > 1 && offsets.data()[offsets.size() - 1] == ids.size(),
                 "the last sentence must end with the ids");
@@ -51,7 +37,7 @@ struct TextArrays {
     }
 };
 
-auto sorted(Array<uint32_t> piece, int order, ngram::Range last, uint32_t words) {
+auto sorted(Given<uint32_t> piece, int order, ngram::Range last, uint32_t words) {
     require(order >= 1 && piece.size() >= size_t(order), "a piece holds order - 1 histories and some words");
     require(last.to <= words, "there are no such last words");
     std::vector<uint32_t> records;
@@ -62,13 +48,30 @@ auto sorted(Array<uint32_t> piece, int order, ngram::Range last, uint32_t words)
     return array(std::move(records));
 }
 
-std::vector<ngram::Run> runs_of(const std::vector<Array<uint32_t>>& arrays, int order) {
+std::vector<ngram::Run> runs_of(const std::vector<Given<uint32_t>>& arrays, int order) {
     std::vector<ngram::Run> runs;
-    for (const Array<uint32_t>& each : arrays) {
+    for (const Given<uint32_t>& each : arrays) {
         require(each.size() % size_t(order + 1) == 0, "a run holds whole n-grams");
         runs.push_back({each.data(), each.data() + each.size()});
     }
     return runs;
+}
+
+// What holds of the arrays of all levels: `left` begins with level 2; `begin` and `backoff` end before the last.
+template <class Ids, class Floats>
+void require_levels(const Ids& left, const Ids& begin, const Floats& prob, const Floats& backoff) {
+    const size_t order = prob.size();
+    require(order >= 1 && left.size() == order - 1 && begin.size() == order - 1 && backoff.size() == order - 1,
+            "every level needs its arrays");
+    for (size_t k = 0; k < order; ++k) {
+        const uint64_t size = prob[k].size();
+        require(
+            !k || (left[k - 1].size() == size && std::all_of(left[k - 1].data(), left[k - 1].data() + size,
+                                                             [&](uint32_t id) { return id < prob[0].size(); })),
+            "every n-gram needs a leftmost word");
+        require(k + 1 == order || (begin[k].size() == size + 1 && backoff[k].size() == size),
+                "every history needs a beginning and a back-off");
+    }
 }
 
 // The arrays of all levels, kept alive. `left` begins with level 2; `begin` and `backoff` end before the last.
@@ -81,18 +84,11 @@ struct LevelArrays {
                 Arrays<float> backoff)
         : left(left), begin(begin), count(count), prob(prob), backoff(backoff) {
         const size_t order = prob.size();
-        require(order >= 1 && left.size() == order - 1 && begin.size() == order - 1 &&
-                    backoff.size() == order - 1 && (count.size() == order || count.empty()),
-                "every level needs its arrays");
+        require_levels(left, begin, prob, backoff);
+        require(count.size() == order || count.empty(), "every level needs its counts, or none");
         for (size_t k = 0; k < order; ++k) {
             const uint64_t size = prob[k].size();
             const bool inner = k + 1 < order;
-            require(!k || (left[k - 1].size() == size &&
-                           std::all_of(left[k - 1].data(), left[k - 1].data() + size,
-                                       [&](uint32_t id) { return id < prob[0].size(); })),
-                    "every n-gram needs a leftmost word");
-            require(!inner || (begin[k].size() == size + 1 && backoff[k].size() == size),
-                    "every history needs a beginning and a back-off");
             require(count.empty() || count[k].size() == size, "every n-gram needs a count");
             levels.push_back({size, k ? left[k - 1].data() : nullptr, inner ? begin[k].data() : nullptr,
                               count.empty() ? nullptr : count[k].data(), prob[k].data(),
@@ -113,7 +109,7 @@ struct LevelArrays {
     }
 };
 
-auto fill(const LevelArrays& self, const std::vector<Array<uint32_t>>& runs, ngram::Range last,
+auto fill(const LevelArrays& self, const std::vector<Given<uint32_t>>& runs, ngram::Range last,
           const std::vector<uint64_t>& first, bool adjusted, const std::vector<uint32_t>& prune, uint32_t kept) {
     const size_t order = self.levels.size();
     require(
@@ -134,26 +130,20 @@ auto fill(const LevelArrays& self, const std::vector<Array<uint32_t>>& runs, ngr
 
 // A finished model's arrays, mapped from its file as may be: nothing below writes to them.
 struct ModelArrays {
-    std::vector<Array<uint32_t>> left, begin;
-    std::vector<Array<float>> prob, backoff;
+    std::vector<Given<uint32_t>> left, begin;
+    std::vector<Given<float>> prob, backoff;
     ngram::Model model;
 
-    ModelArrays(std::vector<Array<uint32_t>> left, std::vector<Array<uint32_t>> begin,
-                std::vector<Array<float>> prob, std::vector<Array<float>> backoff, bool alone, float unseen)
+    ModelArrays(std::vector<Given<uint32_t>> left, std::vector<Given<uint32_t>> begin,
+                std::vector<Given<float>> prob, std::vector<Given<float>> backoff, bool alone, float unseen)
         : left(left), begin(begin), prob(prob), backoff(backoff), model{{}, alone, unseen} {
         const size_t order = prob.size();
-        require(order >= 1 && left.size() == order - 1 && begin.size() == order - 1 && backoff.size() == order - 1,
-                "every level needs its arrays");
+        require_levels(left, begin, prob, backoff);
         require(prob[0].size() > ngram::stop, "there are no words");
         for (size_t k = 0; k < order; ++k) {
             const uint64_t size = prob[k].size();
             const bool inner = k + 1 < order;
-            require(!k || (left[k - 1].size() == size &&
-                           std::all_of(left[k - 1].data(), left[k - 1].data() + size,
-                                       [&](uint32_t id) { return id < prob[0].size(); })),
-                    "every n-gram needs a leftmost word");
-            require(!inner || (begin[k].size() == size + 1 && backoff[k].size() == size &&
-                               begin[k].data()[0] == 0 && begin[k].data()[size] == prob[k + 1].size() &&
+            require(!inner || (begin[k].data()[0] == 0 && begin[k].data()[size] == prob[k + 1].size() &&
                                std::is_sorted(begin[k].data(), begin[k].data() + size + 1)),
                     "the children of a level follow one another to the end of the next");
             model.levels.push_back({size, k ? const_cast<uint32_t*>(left[k - 1].data()) : nullptr,
@@ -168,7 +158,7 @@ struct ModelArrays {
         return id;
     }
 
-    ngram::State after(const Array<uint32_t>& words) const {
+    ngram::State after(const Given<uint32_t>& words) const {
         ngram::State state(model.order()), next = state;
         for (size_t i = 0; i < words.size(); ++i) {
             ngram::score(model, state, word(words.data()[i]), &next);
@@ -178,8 +168,8 @@ struct ModelArrays {
     }
 
     // The words of sentences from … to − 1, and their ends where `ends`.
-    void score(Array<uint32_t> ids, Array<uint64_t> offsets, std::pair<uint64_t, uint64_t> sentences,
-               Array<uint32_t> before, bool ends, Shared<float> log10, Shared<uint8_t> length) const {
+    void score(Given<uint32_t> ids, Given<uint64_t> offsets, std::pair<uint64_t, uint64_t> sentences,
+               Given<uint32_t> before, bool ends, Shared<float> log10, Shared<uint8_t> length) const {
         const uint64_t* at = offsets.data();
         require(sentences.first <= sentences.second && sentences.second < offsets.size() &&
                     at[sentences.second] <= ids.size(),
@@ -202,14 +192,14 @@ struct ModelArrays {
         }
     }
 
-    void follow(Array<uint32_t> history, Shared<float> log10) const {
+    void follow(Given<uint32_t> history, Shared<float> log10) const {
         require(log10.size() == model.levels[0].size, "every word needs its score");
         const ngram::State state = after(history);
         for (uint32_t id = 0; id < log10.size(); ++id)
             log10.data()[id] = ngram::score(model, state, id, nullptr).log10;
     }
 
-    nb::bytes lines(int k, uint64_t from, uint64_t to, Array<uint8_t> text, Array<uint64_t> ends) const {
+    nb::bytes lines(int k, uint64_t from, uint64_t to, Given<uint8_t> text, Given<uint64_t> ends) const {
         require(1 <= k && size_t(k) <= model.levels.size() && from <= to && to <= model.levels[size_t(k) - 1].size,
                 "there are no such n-grams");
         require(ends.size() == model.levels[0].size && ends.data()[ends.size() - 1] == text.size(),
@@ -238,7 +228,7 @@ void bind_ngram(nb::module_& m) {
         .def_ro("stop", &ngram::Range::to);
 
     nb::class_<TextArrays>(m, "NGramText", "Sentences as one stream: <s> words </s> <s> words </s> …")
-        .def(nb::init<Array<uint32_t>, Array<uint64_t>, Array<uint32_t>>(), "ids"_a, "offsets"_a, "table"_a)
+        .def(nb::init<Given<uint32_t>, Given<uint64_t>, Given<uint32_t>>(), "ids"_a, "offsets"_a, "table"_a)
         .def(
             "read",
             [](const TextArrays& self, int64_t from, Shared<uint32_t> out) {
@@ -253,7 +243,7 @@ void bind_ngram(nb::module_& m) {
         "The n-grams of a piece of the stream that end in some words: words, the last first, and count of each.");
     m.def(
         "ngram_sizes",
-        [](const std::vector<Array<uint32_t>>& runs, int order) {
+        [](const std::vector<Given<uint32_t>>& runs, int order) {
             return ngram::sizes(runs_of(runs, order), order);
         },
         Unlocked(), "runs"_a, "order"_a, "How many n-grams of each length the runs of one range of words hold.");
@@ -310,8 +300,8 @@ void bind_ngram(nb::module_& m) {
     m.attr("NGRAM_RATIO_ZERO") = ngram::ratio_zero;
 
     nb::class_<ModelArrays>(m, "NGramModel", "A model's arrays, to ask. A history may begin with <s>.")
-        .def(nb::init<std::vector<Array<uint32_t>>, std::vector<Array<uint32_t>>, std::vector<Array<float>>,
-                      std::vector<Array<float>>, bool, float>(),
+        .def(nb::init<std::vector<Given<uint32_t>>, std::vector<Given<uint32_t>>, std::vector<Given<float>>,
+                      std::vector<Given<float>>, bool, float>(),
              "left"_a, "begin"_a, "prob"_a, "backoff"_a, nb::kw_only(), "alone"_a, "unseen"_a)
         .def("score", &ModelArrays::score, Unlocked(), "ids"_a, "offsets"_a, nb::kw_only(), "sentences"_a,
              "before"_a, "ends"_a, "log10"_a, "length"_a,

@@ -11,6 +11,7 @@
 #include <string>
 
 #include "alias.hpp"
+#include "bind.hpp"
 #include "task.hpp"
 
 #define FIRTH_ISA plain
@@ -23,15 +24,7 @@ using namespace nb::literals;
 namespace {
 
 template <class T>
-using Array = nb::ndarray<const T, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
-template <class T>
-using Shared = nb::ndarray<T, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
-template <class T>
 using Matrix = nb::ndarray<T, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
-
-void require(bool condition, const char* what) {
-    if (!condition) throw std::invalid_argument(what);
-}
 
 struct NoiseTable {
     std::vector<firth::AliasSlot> slots;
@@ -39,7 +32,7 @@ struct NoiseTable {
     uint32_t draws;
 
     // `q` is the distribution, `negatives` the number of draws a prediction.
-    NoiseTable(Array<double> q, uint32_t negatives) : draws(negatives) {
+    NoiseTable(Given<double> q, uint32_t negatives) : draws(negatives) {
         require(q.size() > 0 && q.size() < UINT32_MAX, "q must have from 1 to 2^32 - 2 entries");
         slots = firth::alias_table(q.data(), uint32_t(q.size()));
         log_expected.resize(q.size());
@@ -58,12 +51,12 @@ struct NoiseTable {
 };
 
 struct TreeTable {
-    Array<uint64_t> offsets;
-    Array<uint32_t> nodes;
-    Array<float> signs;
+    Given<uint64_t> offsets;
+    Given<uint32_t> nodes;
+    Given<float> signs;
     uint32_t longest = 0;
 
-    TreeTable(Array<uint64_t> offsets, Array<uint32_t> nodes, Array<float> signs)
+    TreeTable(Given<uint64_t> offsets, Given<uint32_t> nodes, Given<float> signs)
         : offsets(offsets), nodes(nodes), signs(signs) {
         require(offsets.size() > 0 && nodes.size() == signs.size(), "every node of a path needs a sign");
         const uint64_t* at = offsets.data();
@@ -106,14 +99,14 @@ firth::Architecture architecture_named(const std::string& name) {
 template <class Real>
 struct Training {
     // What the task points into.
-    Array<uint32_t> ids;
-    Array<uint64_t> offsets;
-    Array<uint32_t> keep;
+    Given<uint32_t> ids;
+    Given<uint64_t> offsets;
+    Given<uint32_t> keep;
     Matrix<Real> input, output;
     std::optional<Shared<Real>> bias;
     std::optional<NoiseTable> noise;
     std::optional<TreeTable> tree;
-    std::optional<Array<uint8_t>> frozen;
+    std::optional<Given<uint8_t>> frozen;
     firth::Task<Real> task;
 
     void run(uint64_t seed, uint64_t epoch, double rate_from, double rate_to, Shared<uint64_t> next_block,
@@ -139,11 +132,11 @@ struct Training {
 };
 
 template <class Real>
-void construct(Training<Real>* self, Array<uint32_t> ids, Array<uint64_t> offsets, Array<uint32_t> keep,
+void construct(Training<Real>* self, Given<uint32_t> ids, Given<uint64_t> offsets, Given<uint32_t> keep,
                Matrix<Real> input, Matrix<Real> output, std::optional<Shared<Real>> bias,
                const std::string& context, uint32_t window, bool shrink, bool mean, bool exact,
                const std::string& objective, std::optional<NoiseTable> noise, std::optional<TreeTable> tree,
-               std::optional<Array<uint8_t>> frozen) {
+               std::optional<Given<uint8_t>> frozen) {
     using firth::Objective;
     const Objective kind = objective_named(objective);
     const bool draws =
@@ -201,10 +194,10 @@ void bind_task(nb::module_& m, const char* name) {
 
 void bind_train(nb::module_& m) {
     nb::class_<NoiseTable>(m, "NoiseTable", "A distribution over ids, to draw from in constant time.")
-        .def(nb::init<Array<double>, uint32_t>(), "q"_a, "negatives"_a)
+        .def(nb::init<Given<double>, uint32_t>(), "q"_a, "negatives"_a)
         .def("draw", &NoiseTable::draw, "count"_a, nb::kw_only(), "seed"_a);
     nb::class_<TreeTable>(m, "TreeTable", "Paths from the root of a Huffman tree to each word.")
-        .def(nb::init<Array<uint64_t>, Array<uint32_t>, Array<float>>(), "offsets"_a, "nodes"_a, "signs"_a);
+        .def(nb::init<Given<uint64_t>, Given<uint32_t>, Given<float>>(), "offsets"_a, "nodes"_a, "signs"_a);
     bind_task<float>(m, "Task");
     bind_task<double>(m, "DoubleTask");
     m.attr("MEETING_SIZE") = sizeof(firth::Meeting) / sizeof(uint64_t);

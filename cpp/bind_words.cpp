@@ -23,10 +23,6 @@ namespace {
 template <typename T>
 using Filled = nb::ndarray<T, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 
-void require(bool condition, const char* what) {
-    if (!condition) throw std::invalid_argument(what);
-}
-
 WordList list(const Given<uint8_t>& text, const Given<uint64_t>& ends) {
     require(ends.size() == 0 || ends.data()[ends.size() - 1] == text.size(),
             "the last word must end with the text");

@@ -12,9 +12,6 @@
 namespace firth {
 namespace FIRTH_ISA {
 
-// The nodes nearest the root of a tree, so many of them, are wanted by all threads all the time.
-constexpr uint64_t hot_nodes = 256;
-
 template <class Real>
 uint64_t most_outputs(const Task<Real>& task) {
     switch (task.objective.objective) {
@@ -77,11 +74,10 @@ class Learner {
     }
 
     // Hogwild (Niu et al. 2011): whoever is free takes the next block, and all move the same rows without locks;
-    // but the nodes near the root of a tree, which all want all the time, only between blocks.
+    // but those rows that all want all the time only between blocks.
     void race() {
-        const bool tree = task_.objective.objective == Objective::hierarchical_softmax;
-        const bool crowded = tree && epoch_.threads > 1 && order_.blocks > 100 * epoch_.threads;
-        Part<Real> part = new_part(0, crowded ? hot_nodes : 0, 0);
+        const bool crowded = epoch_.threads > 1 && order_.blocks > 100 * epoch_.threads;
+        Part<Real> part = new_part(0, crowded ? Rule::hot : 0, 0);
         while (told() == go_on) {
             const uint64_t turn = __atomic_fetch_add(epoch_.next_block, 1, __ATOMIC_RELAXED);
             if (turn >= order_.blocks) return;
