@@ -22,15 +22,54 @@ inline double share_of_move(double x, uint32_t parts) {
     return parts == 1 || x < 1e-9 ? 1 : ::expm1(-x * parts) / (parts * ::expm1(-x));
 }
 
+// A set of rows: a bit for each id, or, where there are many, for all that leave the same rest; so it may hold
+// some rows too many.
+class Marks {
+  public:
+    explicit Marks(uint64_t rows) : words_(1), bits_(most / 64) {
+        while (words_ < most / 64 && words_ * 64 < rows) words_ *= 2;
+        clear();
+    }
+    void clear() {
+        for (uint64_t i = 0; i < words_; ++i) bits_[i] = 0;
+    }
+    void add(uint32_t id) { bits_[word(id)] |= bit(id); }
+    bool has(uint32_t id) const { return bits_[word(id)] & bit(id); }
+
+    // Become the set of what is in two or more of the sets.
+    template <class SetOf>
+    void in_several(uint32_t count, SetOf set_of) {
+        clear();
+        for (uint64_t i = 0; i < words_; ++i) {
+            uint64_t once = 0;
+            for (uint32_t p = 0; p < count; ++p) {
+                const uint64_t more = set_of(p).bits_[i];
+                bits_[i] |= once & more;
+                once |= more;
+            }
+        }
+    }
+
+  private:
+    static constexpr uint64_t most = 1 << 15;
+
+    uint64_t word(uint32_t id) const { return id / 64 & (words_ - 1); }
+    static uint64_t bit(uint32_t id) { return uint64_t(1) << id % 64; }
+
+    uint64_t words_;  // a power of two
+    Buffer<uint64_t> bits_;
+};
+
 template <class Real>
 class Copies {
   public:
-    // Of rows of `stride` numbers, those with an id below `limit` are copied, at most `capacity` of them; the
-    // others are used where they lie.
-    Copies(Real* home, uint32_t stride, uint64_t limit, uint64_t capacity)
+    // Of rows of `stride` numbers, those with an id below `limit` are copied, or of these only the ones in
+    // `shared`, at most `capacity` of them; the others are used where they lie.
+    Copies(Real* home, uint32_t stride, uint64_t limit, uint64_t capacity, const Marks* shared)
         : home_(home),
           stride_(stride),
           limit_(limit),
+          shared_(shared),
           mask_(power_of_two(2 * capacity) - 1),
           table_(mask_ + 1),
           entries_(capacity),
@@ -39,11 +78,11 @@ class Copies {
     }
 
     // The row, which is to be moved so many times.
-    Real* row(uint32_t id, uint32_t times) { return id < limit_ ? copy(id, times) : home(id); }
+    Real* row(uint32_t id, uint32_t times) { return wanted(id) ? copy(id, times) : home(id); }
 
     // Inline, or the compiler takes it for a function that does nothing.
     __attribute__((always_inline)) void fetch(uint32_t id) const {
-        if (limit_ <= id)
+        if (!wanted(id))
             prefetch<true>(home(id), stride_);
         else if (!slot(id).entry)
             prefetch<false>(home(id), stride_);
@@ -86,6 +125,7 @@ class Copies {
         return power;
     }
 
+    bool wanted(uint32_t id) const { return id < limit_ && (!shared_ || shared_->has(id)); }
     Real* home(uint32_t id) const { return home_ + uint64_t(id) * stride_; }
     Real* own(uint32_t entry) const { return own_ + uint64_t(entry) * stride_; }
 
@@ -123,7 +163,9 @@ class Copies {
 
     Real* home_;
     uint32_t stride_, count_ = 0;
-    uint64_t limit_, mask_;
+    uint64_t limit_;
+    const Marks* shared_;
+    uint64_t mask_;
     Buffer<Slot> table_;  // a power of two, at most half full, probed linearly
     Buffer<Entry> entries_;
     Buffer<Real> own_;

@@ -17,10 +17,17 @@ struct Tally {
     double loss() const { return -log_likelihood - likelihood.logarithm(); }
 };
 
+// The rows that a block concerns.
+struct Concerned {
+    Marks inputs, outputs;
+    explicit Concerned(uint64_t rows) : inputs(rows), outputs(rows) {}
+};
+
 // The matrices as those see them who learn a block.
 template <class Real>
 struct Part {
     Copies<Real> input, output, bias;
+    Concerned marks[2];  // of this block, and of the one after it
     Tally<Real> tally = {};
 
     // A logistic regression's step along h pulls its row by rate * p(1 - p) |h|^2 along that one of dim
@@ -57,16 +64,24 @@ class Lesson {
           prediction_{0, 0, input_ids_, ends_},
           outputs_{output_ids_, rows_, signs_, shifts_, 0} {}
 
-    // Take up the prediction at a position, and have its output rows fetched from memory. False if there is
-    // nothing to learn there.
-    bool prepare(const Stretch& stretch, int at, Random& random, Draws& draws, const Part<Real>& part) {
+    // Take up the prediction at a position. False if there is nothing to learn there.
+    bool prepare(const Stretch& stretch, int at, Random& random, Draws& draws) {
         emit(task_.context, stretch, at, random, prediction_);
         outputs_.count = learnt_ = 0;
         if (prediction_.hidden == 0) return false;
         Rule::pick(task_, prediction_.target, draws, outputs_);
-        for (int k = 0; k < outputs_.count; ++k) part.output.fetch(outputs_.ids[k]);
         *(Loose<Real>*)(outputs_.signs + outputs_.count) = Loose<Real>{};
         return true;
+    }
+
+    // Have its output rows fetched from memory.
+    void fetch(const Part<Real>& part) const {
+        for (int k = 0; k < outputs_.count; ++k) part.output.fetch(outputs_.ids[k]);
+    }
+
+    void mark(Concerned& rows) const {
+        for (int i = 0; i < prediction_.ends[prediction_.hidden - 1]; ++i) rows.inputs.add(prediction_.ids[i]);
+        for (int k = 0; k < outputs_.count; ++k) rows.outputs.add(outputs_.ids[k]);
     }
 
     // The rows, and h_c: the mean or the sum of the rows of group c; a group of one row is that row, where it

@@ -71,7 +71,7 @@ constexpr uint32_t blocks_of_a_round = 8;
 // see what the others learn: of a small text no more than a hundredth at a time.
 constexpr uint64_t tokens_of_a_block(uint64_t text, bool in_rounds) {
     const uint64_t hundredth = text / (100 * blocks_of_a_round);
-    return !in_rounds ? 2'000 : hundredth < 1 ? 1 : hundredth < 500 ? hundredth : 500;
+    return !in_rounds ? 2'000 : hundredth < 1 ? 1 : hundredth < 125 ? hundredth : 125;
 }
 
 // Where those threads wait for one another. All zero at first.
@@ -82,7 +82,7 @@ struct Meeting {
 };
 
 // What a stop flag tells the threads: to go on; to leave at the next window; to leave before the next block, from
-// where others may go on as if nobody had left.
+// where others may go on as if nobody had left. In rounds, both tell to leave before the next round.
 constexpr int32_t go_on = 0, leave_at_once = 1, leave_after_block = 2;
 
 struct Epoch {

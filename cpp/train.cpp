@@ -25,12 +25,12 @@ uint64_t most_outputs(const Task<Real>& task) {
 }
 
 // Wait until all threads have come. Whether they go on is decided by the last to come, so that all do the same.
-inline bool meet(const Epoch& epoch, int32_t leave_for) {
+inline bool meet(const Epoch& epoch, bool may_leave) {
     Meeting& meeting = *epoch.meeting;
     const uint32_t number = __atomic_load_n(&meeting.number, __ATOMIC_ACQUIRE);
     if (__atomic_add_fetch(&meeting.arrived, 1, __ATOMIC_ACQ_REL) == epoch.threads) {
-        const int32_t told = __atomic_load_n(epoch.stop, __ATOMIC_RELAXED);
-        __atomic_store_n(&meeting.leave, told == leave_at_once || told == leave_for, __ATOMIC_RELAXED);
+        const bool told = __atomic_load_n(epoch.stop, __ATOMIC_RELAXED) != go_on;
+        __atomic_store_n(&meeting.leave, may_leave && told, __ATOMIC_RELAXED);
         __atomic_store_n(&meeting.arrived, 0, __ATOMIC_RELAXED);
         __atomic_store_n(&meeting.number, number + 1, __ATOMIC_RELEASE);
     }
@@ -61,16 +61,18 @@ class Learner {
           words_(order_.tokens + inputs) {}
 
     // The matrices for one block, where the first so many rows of each are copied when they are asked for.
-    Part<Real> new_part(uint64_t inputs, uint64_t outputs, uint64_t biases) const {
+    Part<Real> new_part(uint64_t inputs, uint64_t outputs, uint64_t biases, const Marks* shared_inputs = nullptr,
+                        const Marks* shared_outputs = nullptr) const {
         const Weights<Real>& weights = task_.weights;
         const auto capacity = [&](uint64_t limit, uint64_t most) {
             const uint64_t rows = limit < task_.text.vocabulary ? limit : task_.text.vocabulary;
             return rows < most ? rows : most;
         };
         const uint64_t words = order_.tokens + 2 * task_.context.window, picked = order_.tokens * most_outputs_;
-        return {{weights.input, weights.stride, inputs, capacity(inputs, words)},
-                {weights.output, weights.stride, outputs, capacity(outputs, picked)},
-                {weights.bias, 1, biases, capacity(biases, picked)}};
+        return {{weights.input, weights.stride, inputs, capacity(inputs, words), shared_inputs},
+                {weights.output, weights.stride, outputs, capacity(outputs, picked), shared_outputs},
+                {weights.bias, 1, biases, capacity(biases, picked), shared_outputs},
+                {Concerned(task_.text.vocabulary), Concerned(task_.text.vocabulary)}};
     }
 
     // Hogwild (Niu et al. 2011): whoever is free takes the next block, and all move the same rows without locks;
@@ -89,31 +91,46 @@ class Learner {
         }
     }
 
-    // The same whatever the number of threads: blocks are learnt in rounds, each on its own copies of the rows as
-    // the round before left them, and all bring home their moves in the order of the blocks.
+    // The same whatever the number of threads: blocks are learnt in rounds. A row that only one block of a round
+    // concerns is moved where it lies. Of the others each block has its own copies, as the round before left them,
+    // and all bring home their moves in the order of the blocks.
     void learn_in_rounds() {
-        constexpr uint64_t all = ~uint64_t(0);
-        const uint32_t size = blocks_of_a_round, me = epoch_.thread, threads = epoch_.threads;
-        Meeting& meeting = *epoch_.meeting;
-        for (uint32_t p = me; p < size; p += threads) meeting.parts[p] = new Part<Real>(new_part(all, all, all));
-        const auto part = [&](uint32_t p) -> Part<Real>& { return *static_cast<Part<Real>*>(meeting.parts[p]); };
-        while (meet(epoch_, leave_after_block)) {
-            const uint64_t first = *epoch_.next_block;
-            if (first >= order_.blocks) break;
-            const uint32_t parts = order_.blocks - first < size ? uint32_t(order_.blocks - first) : size;
-            for (uint32_t p = me; p < parts; p += threads) {
+        const uint32_t me = epoch_.thread, threads = epoch_.threads;
+        const uint64_t vocabulary = task_.text.vocabulary;
+        Marks inputs(vocabulary), outputs(vocabulary);  // what several blocks of the round concern
+        void** const parts = epoch_.meeting->parts;
+        const auto part = [=](uint32_t p) -> Part<Real>& { return *static_cast<Part<Real>*>(parts[p]); };
+        for (uint32_t p = me; p < blocks_of_a_round; p += threads)
+            parts[p] = new Part<Real>(new_part(vocabulary, vocabulary, vocabulary, &inputs, &outputs));
+
+        uint64_t first = *epoch_.next_block;
+        uint32_t size = size_of_round(first), odd = 0;
+        for (uint32_t p = me; p < size; p += threads) mark_block(first + p, part(p).marks[odd]);
+        while (meet(epoch_, true) && size > 0) {
+            inputs.in_several(size, [&](uint32_t p) -> const Marks& { return part(p).marks[odd].inputs; });
+            outputs.in_several(size, [&](uint32_t p) -> const Marks& { return part(p).marks[odd].outputs; });
+            for (uint32_t p = me; p < size; p += threads) {
                 part(p).forget();
                 learn_block(first + p, part(p));
-                measure(part(p), parts);
+                measure(part(p), size);
             }
-            if (!meet(epoch_, leave_at_once)) break;  // nothing of this round is brought home
-            for (uint32_t p = 0; p < parts; ++p) part(p).bring_home(me, threads);
-            if (me == 0) {
-                for (uint32_t p = 0; p < parts; ++p) publish(part(p).tally);
-                *epoch_.next_block = first + parts;
+            const uint32_t next_size = size_of_round(first + size);
+            for (uint32_t p = me; p < next_size; p += threads) mark_block(first + size + p, part(p).marks[!odd]);
+            if (!meet(epoch_, false)) break;
+            for (uint32_t p = 0; p < size; ++p) part(p).bring_home(me, threads);
+            first += size;
+            if (me == 0) {  // a sum of losses depends on its order, too
+                for (uint32_t p = 0; p < size; ++p) publish(part(p).tally);
+                *epoch_.next_block = first;
             }
+            size = next_size, odd = !odd;
         }
-        for (uint32_t p = me; p < size; p += threads) delete &part(p);
+        for (uint32_t p = me; p < blocks_of_a_round; p += threads) delete &part(p);
+    }
+
+    uint32_t size_of_round(uint64_t first) const {
+        const uint64_t left = first < order_.blocks ? order_.blocks - first : 0;
+        return left < blocks_of_a_round ? uint32_t(left) : blocks_of_a_round;
     }
 
     // The lesson learnt last stands for all of the block.
@@ -123,10 +140,34 @@ class Learner {
 
     int32_t told() const { return __atomic_load_n(epoch_.stop, __ATOMIC_RELAXED); }
 
-    bool stopped() const { return told() == leave_at_once; }
+    // A round that has begun is learnt to its end.
+    bool stopped() const { return !epoch_.meeting && told() == leave_at_once; }
 
     void learn_block(uint64_t turn, Part<Real>& part) {
         part.tally = {};
+        part.tally.tokens =
+            for_stretches(turn, [&](const Stretch& stretch, double done, Random& random, Draws& draws) {
+                rate_ = Real(epoch_.rate_from + (epoch_.rate_to - epoch_.rate_from) * done);
+                learn_stretch(stretch, random, draws, part);
+            });
+        while (!first_->finished() || !second_->finished()) learn(part);
+        take_up(first_, part);
+        while (!first_->finished()) learn(part);
+    }
+
+    // The rows that the block will concern.
+    void mark_block(uint64_t turn, Concerned& rows) {
+        rows.inputs.clear(), rows.outputs.clear();
+        for_stretches(turn, [&](const Stretch& stretch, double, Random& random, Draws& draws) {
+            for (int at = stretch.begin; at < stretch.end; ++at)
+                if (spare_->prepare(stretch, at, random, draws)) spare_->mark(rows);
+        });
+    }
+
+    // The parts of sentences in a block, each with how much of the epoch's text has passed. Returns the number of
+    // their tokens.
+    template <class Body>
+    uint64_t for_stretches(uint64_t turn, Body body) {
         const Text& text = task_.text;
         const uint64_t block = order_.block(turn);
         uint64_t begin = block * order_.tokens;
@@ -143,16 +184,11 @@ class Learner {
             Stretch stretch{words_, 0, 0, 0};
             gather(text, survival, int(task_.context.window), text.offsets[sentence], begin, to, sentence_end,
                    stretch);
-            const double done = double(passed) / double(text.tokens);
-            rate_ = Real(epoch_.rate_from + (epoch_.rate_to - epoch_.rate_from) * done);
-            learn_stretch(stretch, random, draws, part);
+            body(stretch, double(passed) / double(text.tokens), random, draws);
             passed += to - begin;
-            part.tally.tokens += to - begin;
             begin = to;
         }
-        while (!first_->finished() || !second_->finished()) learn(part);
-        take_up(first_, part);
-        while (!first_->finished()) learn(part);
+        return passed - turn * order_.tokens;
     }
 
     uint64_t sentence_of(uint64_t token) const {  // the last sentence that begins at or before it
@@ -171,7 +207,8 @@ class Learner {
             const int ahead = at + int(task_.context.window) + 1;
             if (ahead < stretch.size) part.input.fetch(stretch.ids[ahead]);
             if (at + 2 < stretch.end) Rule::expect(task_, stretch.ids[at + 2]);
-            if (!spare_->prepare(stretch, at, random, draws, part)) continue;
+            if (!spare_->prepare(stretch, at, random, draws)) continue;
+            spare_->fetch(part);
             while (!first_->finished() && !second_->finished()) learn(part);
             take_up(first_->finished() ? first_ : second_, part);
             swap(coming_, spare_);

@@ -294,7 +294,7 @@ class _Epoch:
             with self.reading_ahead():
                 return crew.work(report, interrupted=AFTER_BLOCK if exact else AT_ONCE)
         finally:
-            # What is left of a round that is broken off is as if it had not begun.
+            # A round that has begun is learnt to its end.
             self.at_block = crew.done or crew.stop[0] == AFTER_BLOCK or self.deterministic
 
     def reading_ahead(self) -> AbstractContextManager[None]:
