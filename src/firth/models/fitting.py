@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from firth.checkpoint import Checkpoint, Origin, Reading, Unfinished
-from firth.corpus import Corpus, Source
+from firth.checkpoint import Checkpoint, Origin, Unfinished
+from firth.corpus import Corpus, Reading, Source
 from firth.errors import FirthWarning, TrainingError
 from firth.files import FileError
 from firth.models.callbacks import Callbacks
@@ -88,7 +88,7 @@ class Fitting:
 
 def encoded(reading: Reading, vocab: Vocabulary, watcher: Watcher) -> Text:
     """A text, read and encoded by a vocabulary."""
-    corpus = reading.corpus(watcher.reading)
+    corpus = reading.corpus(progress=watcher.reading)
     return Text(corpus.encoded(vocab), corpus.offsets, vocab)
 
 

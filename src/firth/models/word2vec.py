@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Unpack
 
 import numpy as np
 
 from firth import memory
-from firth.checkpoint import Checkpoint, Origin, Reading, Unfinished
+from firth.checkpoint import Checkpoint, Origin, Unfinished
 from firth.contexts import CBOW, Context, SkipGram
-from firth.corpus import Corpus, Source
+from firth.corpus import Corpus, Reading, ReadingOptions, Source
 from firth.errors import FirthError, FormatError, SettingsError, TrainingError
 from firth.extend import extended
 from firth.files import check_writable
@@ -125,10 +125,6 @@ class Word2Vec:
         self,
         source: Source,
         *,
-        tokenizer: str | Callable[[str], Sequence[str]] = "whitespace",
-        encoding: str = "utf-8",
-        errors: str = "strict",
-        cache: str | Path | Literal[False] | None = None,
         vocab: Vocabulary | None = None,
         start: Vectors | None = None,
         update: bool = False,
@@ -138,8 +134,11 @@ class Word2Vec:
         checkpoint: str | Path | Checkpoint | None = None,
         progress: bool = True,
         log: str | Path | None = None,
+        **reading: Unpack[ReadingOptions],
     ) -> Word2Vec:
         """Learn from any source that `Corpus.read` takes: paths, "-", or sentences of tokens.
+
+        `reading` are its arguments tokenizer, encoding, errors and cache.
 
         From the start, or with `update` from what was learnt before: the words of the text come to those that the
         model has (`min_count` applies to the new ones in this text, `max_size` to all), counts add up, and every
@@ -158,7 +157,7 @@ class Word2Vec:
         `TrainingError`; after the last there are no vectors, but `history` tells how it came. After a
         KeyboardInterrupt, which is passed on, the model holds what was learnt until then.
         """
-        reading = Reading(source, tokenizer, encoding, errors, cache)
+        text_from = Reading(source, **reading)
         if isinstance(checkpoint, str | Path):
             checkpoint = Checkpoint(checkpoint)
         if checkpoint:
@@ -170,7 +169,7 @@ class Word2Vec:
         before = self.vocab if update else None
         told = Callbacks(callbacks)
         with watching(progress, log) as watcher:
-            corpus = reading.corpus(watcher.reading)
+            corpus = text_from.corpus(progress=watcher.reading)
             vocab = self._words_of(corpus, vocab, before)
             memory.check(vocab, self.dim, self.objective)
             started: Sequence[str] = ()
@@ -182,7 +181,7 @@ class Word2Vec:
                 started = copy_rows(start, weights, vocab) if start is not None else ()
             weights.frozen = frozen_rows(frozen, started, vocab)
             text = Text(corpus.encoded(vocab), corpus.offsets, vocab)
-            held = None if held_out is None else reading.again(held_out)
+            held = None if held_out is None else text_from.again(held_out)
             held_text = None if held is None else encoded(held, vocab, watcher)
             announce(watcher, corpus, vocab, self.settings, len(started))
             self._vocab, self._weights, self._vectors, self.history = vocab, weights, None, []
@@ -192,7 +191,7 @@ class Word2Vec:
                 unfinished = Unfinished(
                     Path(checkpoint.path),
                     Position(),
-                    Origin(reading, text.digest()),
+                    Origin(text_from, text.digest()),
                     held_origin,
                     checkpoint.every,
                     told.kept(),
@@ -268,13 +267,10 @@ class Word2Vec:
         self,
         source: Source,
         *,
-        tokenizer: str | Callable[[str], Sequence[str]] = "whitespace",
-        encoding: str = "utf-8",
-        errors: str = "strict",
-        cache: str | Path | Literal[False] | None = None,
         vocab: Vocabulary | None = None,
         update: bool = False,
         progress: bool = True,
+        **reading: Unpack[ReadingOptions],
     ) -> Plan:
         """What `fit` would take with these arguments: memory, disk, and time.
 
@@ -282,7 +278,7 @@ class Word2Vec:
         weights of the same size learn for two seconds and are thrown away. The model does not change.
         """
         with watching(progress) as watcher:
-            corpus = Reading(source, tokenizer, encoding, errors, cache).corpus(watcher.reading)
+            corpus = Reading(source, **reading).corpus(progress=watcher.reading)
         vocab = self._words_of(corpus, vocab, self.vocab if update else None)
         return plan(self, Text(corpus.encoded(vocab), corpus.offsets, vocab), corpus)
 
