@@ -6,15 +6,27 @@ learns, between two blocks, so that there is a `Position` from which training go
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from firth.corpus import Reading
 from firth.errors import SettingsError
 from firth.settings import real
-from firth.train import Position
+from firth.train import Position, Text
+
+
+class Encoded(NamedTuple):
+    """A text as ids, and how it was read."""
+
+    reading: Reading
+    text: Text
+
+    @property
+    def origin(self) -> Origin:
+        """What a saved model keeps of it."""
+        return Origin(self.reading, self.text.digest)
 
 
 @dataclass(frozen=True)
@@ -30,6 +42,13 @@ class Checkpoint:
     def __post_init__(self) -> None:
         if self.every is not None and not real("every", self.every) > 0:
             raise SettingsError(f"every={self.every:g} must be seconds above 0; 300 is customary")
+
+    def begun(
+        self, text: Encoded, held_out: Encoded | None, early_stopping: Sequence[Mapping[str, Any]]
+    ) -> Unfinished:
+        """A training that is to be saved here, and has learnt nothing yet."""
+        held = held_out and held_out.origin
+        return Unfinished(Path(self.path), Position(), text.origin, held, self.every, tuple(early_stopping))
 
 
 @dataclass(frozen=True)
