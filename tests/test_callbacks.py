@@ -10,14 +10,13 @@ from training import COMBINATIONS, clusters, parts, word2vec
 
 import firth
 from firth import crew
-from firth.train import EpochRow, Text, mean_loss
+from firth.train import EpochRow, Text
 from firth.weights import Weights
 
 
 def loss_of(model, sentences, threads=1):
-    corpus = firth.Corpus.read(sentences)
-    text = Text(corpus.encoded(model.vocab), corpus.offsets, model.vocab)
-    return mean_loss(text, model.weights, **{**model.loop, "threads": threads})
+    text = Text.of(firth.Corpus.read(sentences), model.vocab)
+    return model.replace(threads=threads).loop(model.weights, model.vocab).mean_loss(text)
 
 
 @pytest.mark.parametrize(("context", "objective"), COMBINATIONS, ids=str)
@@ -34,6 +33,16 @@ def test_a_text_held_out_changes_nothing_and_is_told(context, objective):
     assert loss_of(model, other) == losses[-1]  # the same every time
     assert loss_of(model, other, threads=3) == pytest.approx(losses[-1], rel=1e-6)
     assert parts(model) == before
+
+
+@pytest.mark.parametrize(
+    ("objective", "made"), [(firth.NegativeSampling(), "noise"), (firth.HierarchicalSoftmax(), "huffman")]
+)
+def test_noise_and_tree_are_made_once_for_both_texts_and_all_epochs(monkeypatch, objective, made):
+    calls, make = [], getattr(firth.Vocabulary, made)
+    monkeypatch.setattr(firth.Vocabulary, made, lambda *given: (calls.append(given), make(*given))[1])
+    word2vec(objective=objective).fit(clusters(100), held_out=clusters(20), progress=False)
+    assert len(calls) == 1
 
 
 def test_the_loss_held_out_is_the_objectives_own():

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 import resource
 import struct
 import sys
@@ -19,11 +20,11 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from firth.errors import FirthWarning, FormatError, SettingsError
-from firth.files import FileError, write_directory
+from firth.files import COMPRESSED, FileError, write_directory
 from firth.tensors import write_tensors
 from firth.vectors import Vectors
 from firth.vectors.formats.firth import FILE, to_tensors
-from firth.words import decode
+from firth.words import decode, encode
 
 deterministic = settings(deadline=None, derandomize=True)
 
@@ -88,8 +89,9 @@ def test_any_words_and_numbers_come_back_or_are_refused(tmp_path_factory, name, 
         vectors.save(path)
     except FormatError as error:
         assert "save as .firth" in str(error)
-        assert name != "v.firth"
-        assert any(word.encode("utf-8", "surrogateescape").split() != [word] for word in words)
+        ends_a_word = {"v.bin": rb"[ \n]", "v.txt": rb"\s", "v.glove": rb"\s"}[name]
+        disguised = name == "v.glove" and encode(words[0]).startswith(COMPRESSED)
+        assert disguised or any(re.search(ends_a_word, encode(word)) for word in words)
     else:
         assert_same(Vectors.load(path), vectors)
 

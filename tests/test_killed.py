@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import resource
@@ -31,12 +32,19 @@ def often(monkeypatch):
     monkeypatch.setattr(crew, "POLL_SECONDS", 0.001)
 
 
+# Both come to the same bytes however often they stop; several threads in rounds even if their number changes.
+EXACT = {"one-thread": {"threads": 1}, "deterministic": {"threads": 2, "deterministic": True}}
+exact = pytest.mark.parametrize("how", EXACT.values(), ids=EXACT)
+
+
 # Disks that fill
 
 
+@exact
 @pytest.mark.parametrize("fails", ["epoch", "end"])
-def test_a_full_disk_leaves_the_checkpoint_before_whole(tmp_path, text, monkeypatch, fails):
+def test_a_full_disk_leaves_the_checkpoint_before_whole(tmp_path, text, monkeypatch, how, fails):
     """A checkpoint that cannot be written is warned of, and training goes on; the end's is an error."""
+    whole = word2vec(epochs=3, **how).fit(text, progress=False)
     path = tmp_path / "model.firth"
     real, calls = files.os.fsync, []
 
@@ -46,9 +54,8 @@ def test_a_full_disk_leaves_the_checkpoint_before_whole(tmp_path, text, monkeypa
             raise OSError(28, "No space left on device")
         real(handle)
 
-    firth.Corpus.read(text)  # into the cache
     monkeypatch.setattr(files.os, "fsync", fsync)
-    model = word2vec(epochs=3)
+    model = word2vec(epochs=3, **how)
     if fails == "epoch":
         with pytest.warns(firth.FirthWarning, match="No space left.*free some space.*; training goes on") as seen:
             model.fit(text, checkpoint=path, progress=False)
@@ -60,7 +67,8 @@ def test_a_full_disk_leaves_the_checkpoint_before_whole(tmp_path, text, monkeypa
         monkeypatch.undo()
         assert firth.load(path).unfinished.position.epoch == 2
         assert len(model.history) == 3  # nothing of what was learnt is lost
-        assert parts(firth.load(path).resume(progress=False)) == parts(model)
+        assert parts(firth.load(path).resume(threads=how["threads"], progress=False)) == parts(model)
+    assert parts(model) == parts(whole)
     assert not list(path.glob(".*"))
 
 
@@ -123,12 +131,12 @@ def test_a_disk_that_is_really_full(tmp_path, text):
 # Processes that are killed
 
 KILLED = """
-import os, signal, sys, firth
+import json, os, signal, sys, firth
 from firth import crew, files
 from training import word2vec
 
 crew.POLL_SECONDS = 0.001
-text, path, call, step = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
+text, path, settings, call, step = sys.argv[1], sys.argv[2], json.loads(sys.argv[3]), sys.argv[4], int(sys.argv[5])
 real = getattr(os, call)
 def kill(*arguments):
     global step
@@ -139,77 +147,90 @@ def kill(*arguments):
 setattr(files.os, call, kill)
 checkpoint = firth.Checkpoint(path, every=1e-9)
 if os.path.exists(path) and firth.load(path).unfinished:
-    firth.load(path).resume(progress=False)
+    firth.load(path).resume(threads=settings["threads"], progress=False)
 else:
-    word2vec(epochs=2).fit(text, checkpoint=checkpoint, progress=False)
+    word2vec(**settings).fit(text, checkpoint=checkpoint, progress=False)
 """
 
 
-def killed(*arguments: object) -> int:
+def killed(text: Path, path: Path, settings: dict[str, object], call: str, step: int) -> int:
     return subprocess.run(
-        [sys.executable, "-c", KILLED, *map(str, arguments)],
+        [sys.executable, "-c", KILLED, text, path, json.dumps(settings), call, str(step)],
         env={**os.environ, "PYTHONPATH": PATHS},
         check=False,
     ).returncode
 
 
-def test_killed_while_a_checkpoint_is_written(tmp_path, text):
+@exact
+def test_killed_while_a_checkpoint_is_written(tmp_path, text, how):
     """At the writing of data, before and after config.json is renamed, and while old data is removed."""
-    whole = word2vec(epochs=2).fit(text, checkpoint=tmp_path / "whole.firth", progress=False)
-    path = tmp_path / "model.firth"
+    settings = {**how, "epochs": 2}
+    whole = word2vec(**settings).fit(text, checkpoint=tmp_path / "whole.firth", progress=False)
+    path, most = tmp_path / "model.firth", 1 if how["threads"] == 1 else 3
     for call, step in [("fsync", 4), ("replace", 2), ("replace", 3), ("fsync", 3), ("unlink", 1), ("replace", 5)]:
-        killed(text, path, call, step)
+        killed(text, path, {**settings, "threads": 1 + step % most}, call, step)
         firth.load(path)  # whole at any moment
-    assert killed(text, path, "fsync", 10**9) == 0
+    assert killed(text, path, settings, "fsync", 10**9) == 0
     assert parts(firth.load(path)) == parts(firth.load(tmp_path / "whole.firth"))
     assert firth.load(path).vectors.matrix.tobytes() == whole.vectors.matrix.tobytes()
 
 
-def die_at_random(path: Path, text: Path, moments: random.Random, times: int, *settings: object) -> None:
-    """Begin, and go on, and be killed after a random time with a checkpoint, again and again; then finish."""
-    begun = False
-    for _ in range(times):
-        process = firth_train("--resume", path, "-q") if begun else firth_train(text, "-o", path, "-q", *settings)
-        config = path / "config.json"
+def train_and_die(
+    path: Path, text: Path, chance: random.Random, times: int, how: str, settings: list[object]
+) -> None:
+    """Begin, and go on, and be killed at a random time after a checkpoint, again and again; then finish."""
+    arguments, config = [text, "-o", path, *settings], path / "config.json"
+    for killed in range(times + 1):
+        threads = 1 if how == "one-thread" else chance.randint(1, 3)
         seen = config.stat().st_mtime_ns if config.exists() else 0
-        while process.poll() is None and not (config.exists() and config.stat().st_mtime_ns > seen):
-            time.sleep(0.005)
-        time.sleep(moments.random() * 0.3)
-        process.kill()
+        process = firth_train(*arguments, "-q", "--threads", threads)
+        if killed < times:
+            while process.poll() is None and not (config.exists() and config.stat().st_mtime_ns > seen):
+                time.sleep(0.001)
+            time.sleep(chance.random() * 0.1)
+            process.kill()
         _, err = process.communicate()
-        if process.returncode == 0:
+        assert process.returncode in (0, -signal.SIGKILL), err
+        if firth.load(path).unfinished is None:
             return
-        assert process.returncode == -signal.SIGKILL, err
-        begun = firth.load(path).unfinished is not None
-    process = firth_train("--resume", path, "-q")
-    _, err = process.communicate()
-    assert process.returncode == 0, err
+        arguments = ["--resume", path]
+    raise AssertionError("it did not come to its end")
 
 
-SETTINGS = ("--checkpoint-every", "0.02s", "--dim", "200", "--threads", "1", "--min-count", "1", "--subsample=0")
+SETTINGS = ("--checkpoint-every", "0.02s", "--dim", "200", "--min-count", "1", "--subsample=0")
 
 
-def test_killed_at_any_moment_it_comes_to_the_same_bytes(tmp_path, text):
-    firth_train(text, "-o", tmp_path / "whole.firth", "-q", *SETTINGS, "--epochs", 6).communicate()
-    die_at_random(tmp_path / "model.firth", text, random.Random(1), 3, *SETTINGS, "--epochs", 6)
-    assert saved_parts(tmp_path / "model.firth") == saved_parts(tmp_path / "whole.firth")
+def check_killed(folder: Path, text: Path, how: str, *, epochs: int, times: int, seed: int) -> None:
+    """What was killed so often has the bytes of what was not."""
+    settings = [*SETTINGS, "--epochs", epochs, *(["--deterministic"] if how == "deterministic" else [])]
+    whole, path = folder / "whole.firth", folder / "model.firth"
+    firth_train(text, "-o", whole, "-q", *settings, "--threads", EXACT[how]["threads"]).communicate()
+    train_and_die(path, text, random.Random(seed), times, how, settings)
+    assert (
+        saved_parts(path)[1:] == saved_parts(whole)[1:]
+    )  # but for the settings, where the number of threads stands
+
+
+@pytest.mark.parametrize("how", EXACT)
+def test_killed_at_any_moment_it_comes_to_the_same_bytes(tmp_path, text, how):
+    check_killed(tmp_path, text, how, epochs=6, times=3, seed=1)
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("how", EXACT)
 @pytest.mark.parametrize("seed", range(10))
-def test_killed_often_it_comes_to_the_same_bytes(tmp_path, text, seed):
-    firth_train(text, "-o", tmp_path / "whole.firth", "-q", *SETTINGS, "--epochs", 30).communicate()
-    die_at_random(tmp_path / "model.firth", text, random.Random(seed), 12, *SETTINGS, "--epochs", 30)
-    assert saved_parts(tmp_path / "model.firth") == saved_parts(tmp_path / "whole.firth")
+def test_killed_often_it_comes_to_the_same_bytes(tmp_path, text, how, seed):
+    check_killed(tmp_path, text, how, epochs=30, times=12, seed=seed)
 
 
 # Ctrl-C
 
 
 def test_ctrl_c_leaves_what_can_go_on(tmp_path, text):
-    firth_train(text, "-o", tmp_path / "whole.firth", "-q", *SETTINGS, "--epochs", 30).communicate()
+    settings = ("-q", *SETTINGS, "--epochs", 30, "--threads", 1)
+    firth_train(text, "-o", tmp_path / "whole.firth", *settings).communicate()
     path = tmp_path / "model.firth"
-    process = firth_train(text, "-o", path, "-q", *SETTINGS, "--epochs", 30)
+    process = firth_train(text, "-o", path, *settings)
     while process.poll() is None and not (path / "config.json").exists():
         time.sleep(0.005)
     process.send_signal(signal.SIGINT)

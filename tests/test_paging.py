@@ -10,8 +10,8 @@ from training import clusters, word2vec
 from firth import paging
 from firth._core import block_tokens, read_ahead
 from firth.corpus import Corpus
-from firth.objectives import NegativeSampling
-from firth.train import Schedule, Text, Weights, train
+from firth.train import Text
+from firth.weights import Weights
 
 BLOCK_TOKENS = block_tokens(0, in_rounds=False)
 
@@ -30,20 +30,10 @@ class Alone:
 
 
 def learnt(ids, corpus: Corpus, deterministic: bool) -> bytes:
-    model = word2vec(epochs=2)
-    weights = Weights.start(corpus.vocab, 20, NegativeSampling(5), 1)
-    train(
-        Text(ids, corpus.offsets, corpus.vocab),
-        weights,
-        context=model.context,
-        objective=NegativeSampling(5),
-        schedule=Schedule(0.05, 0, 2),
-        subsample=0,
-        threads=1,
-        deterministic=deterministic,
-        seed=1,
-        history=[],
-        attendant=Alone(),
+    model = word2vec(epochs=2, deterministic=deterministic)
+    weights = Weights.start(corpus.vocab, model.dim, model.objective, 1)
+    model.loop(weights, corpus.vocab).train(
+        Text(ids, corpus.offsets), schedule=model.schedule, history=[], attendant=Alone()
     )
     return weights.input.tobytes() + weights.output.tobytes()
 

@@ -168,6 +168,15 @@ def test_the_loss_does_not_depend_on_threads(context, objective):
     assert three.loss == pytest.approx(one.loss, rel=1e-6)
 
 
+def test_as_many_threads_read_as_learn(monkeypatch):
+    read, threads = firth.Corpus.read, []
+    monkeypatch.setattr(
+        firth.Corpus, "read", lambda *source, **how: (threads.append(how["threads"]), read(*source, **how))[1]
+    )
+    word2vec(threads=3, epochs=1).fit(clusters(50), held_out=clusters(20), progress=False)
+    assert threads == [3, 3]
+
+
 def test_a_model_may_be_fitted_off_the_main_thread():
     model = word2vec(threads=2)
     worker = threading.Thread(target=model.fit, args=(clusters(),), kwargs={"progress": False})

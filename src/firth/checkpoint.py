@@ -6,19 +6,27 @@ learns, between two blocks, so that there is a `Position` from which training go
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, NamedTuple
 
-from firth.corpus import Corpus, Source
-from firth.corpus.sources import files_of
+from firth.corpus import Reading
 from firth.errors import SettingsError
 from firth.settings import real
-from firth.train import Position
+from firth.train import Position, Text
 
-Tokenize = str | Callable[[str], Sequence[str]]
+
+class Encoded(NamedTuple):
+    """A text as ids, and how it was read."""
+
+    reading: Reading
+    text: Text
+
+    @property
+    def origin(self) -> Origin:
+        """What a saved model keeps of it."""
+        return Origin(self.reading, self.text.digest)
 
 
 @dataclass(frozen=True)
@@ -35,63 +43,12 @@ class Checkpoint:
         if self.every is not None and not real("every", self.every) > 0:
             raise SettingsError(f"every={self.every:g} must be seconds above 0; 300 is customary")
 
-
-@dataclass(frozen=True)
-class Reading:
-    """A source, and how it is read: the arguments of `Corpus.read`."""
-
-    source: Source
-    tokenizer: Tokenize = "whitespace"
-    encoding: str = "utf-8"
-    errors: str = "strict"
-    cache: str | os.PathLike[str] | Literal[False] | None = None
-
-    def corpus(self, progress: Callable[[int, int | None], None]) -> Corpus:
-        """The text, read."""
-        return Corpus.read(
-            self.source,
-            tokenizer=self.tokenizer,
-            encoding=self.encoding,
-            errors=self.errors,
-            cache=self.cache,
-            progress=progress,
-        )
-
-    def again(self, source: Source | None, tokenizer: Tokenize | None = None) -> Reading:
-        """The same with what is given in place of its own."""
-        return Reading(
-            self.source if source is None else source,
-            self.tokenizer if tokenizer is None else tokenizer,
-            self.encoding,
-            self.errors,
-            self.cache,
-        )
-
-    @property
-    def name(self) -> str:
-        """The text in errors."""
-        files = files_of(self.source)
-        return f"{files[0]}{' and more' * (len(files) > 1)}" if files else "the sentences"
-
-    @property
-    def repeatable(self) -> bool:
-        """Whether another process can read it: no sentences, no standard input, no function as tokenizer."""
-        return isinstance(self.tokenizer, str) and "-" not in (files_of(self.source) or "-")
-
-    def as_dict(self) -> dict[str, Any]:
-        """For JSON, with absolute paths; without what another process could not read."""
-        paths: list[str] | None = None
-        if self.repeatable:
-            single = isinstance(self.source, str | os.PathLike)
-            each = [self.source] if single else cast(Iterable[str | os.PathLike[str]], self.source)
-            paths = [os.path.abspath(path) for path in cast(Iterable[str], each)]
-        return {
-            "source": paths,
-            "tokenizer": self.tokenizer if isinstance(self.tokenizer, str) else None,
-            "encoding": self.encoding,
-            "errors": self.errors,
-            "cache": self.cache if self.cache is None or self.cache is False else os.path.abspath(self.cache),
-        }
+    def begun(
+        self, text: Encoded, held_out: Encoded | None, early_stopping: Sequence[Mapping[str, Any]]
+    ) -> Unfinished:
+        """A training that is to be saved here, and has learnt nothing yet."""
+        held = held_out and held_out.origin
+        return Unfinished(Path(self.path), Position(), text.origin, held, self.every, tuple(early_stopping))
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from firth._core import MEETING_SIZE, DoubleTask, Task, instruction_set
 from firth.contexts import CBOW, Context
+from firth.corpus import Corpus
 from firth.crew import AFTER_BLOCK, AT_ONCE, Crew
 from firth.errors import SettingsError, TrainingError
 from firth.objectives import Objective
@@ -112,13 +113,18 @@ class Schedule:
 class Text:
     """Encoded text: `ids` uint32 (T,), and `offsets` uint64 (S+1,), where each sentence begins.
 
-    Ids of `len(vocab)` or more stand for words that are not learnt.
+    Ids of the vocabulary's length or more stand for words that are not learnt.
     """
 
     ids: NDArray[np.uint32]
     offsets: NDArray[np.uint64]
-    vocab: Vocabulary
 
+    @classmethod
+    def of(cls, corpus: Corpus, vocab: Vocabulary) -> Text:
+        """A corpus encoded by a vocabulary."""
+        return cls(corpus.encoded(vocab), corpus.offsets)
+
+    @cached_property
     def digest(self) -> str:
         """What tells this text from any other that could be learnt instead."""
         digest = hashlib.blake2b(digest_size=16)
@@ -129,78 +135,109 @@ class Text:
         return digest.hexdigest()
 
 
-def train(
-    text: Text,
-    weights: Weights,
-    *,
-    context: Context,
-    objective: Objective,
-    schedule: Schedule,
-    subsample: float,
-    threads: int,
-    deterministic: bool,
-    seed: int,
-    history: list[EpochRow],
-    attendant: Attendant,
-    position: Position = Position(),
-    exact: bool = False,
-) -> None:
-    """Learn `weights` in place, from `position` on, and append a row an epoch to `history`.
+class Loop:
+    """Weights, and how the native loop learns them from texts of their vocabulary.
 
-    With one thread the same seed gives the same bytes; several threads race (Hogwild, Niu et al. 2011), unless
-    `deterministic` has them learn in rounds, which give the same bytes whatever their number. Raises
-    `TrainingError` where the loss is no longer a number, or there was nothing to predict. On KeyboardInterrupt,
-    which is raised again, the weights are whole and hold what was learnt, and the epoch begun has its row. With
-    `exact` the threads leave at the end of a block then, unless it comes twice, and `attendant` is told where.
+    Its random tables and trees are made once, for all texts. Raises `SettingsError` where the environment asks for
+    vector instructions that are none.
     """
-    task = _task(text, weights, context, objective, subsample)
-    began = time.perf_counter() - sum(row.seconds for row in history) - position.seconds
-    for number in range(position.epoch, schedule.epochs):
-        epoch = _Epoch(task, schedule, text, threads, deterministic, seed, position, began)
-        try:
-            if _learn(epoch, attendant, exact):
-                return
-        except KeyboardInterrupt:
-            if exact and epoch.at_block:
-                attendant.rest(epoch.position(), leaving=True)
-            raise
-        finally:
-            history.append(epoch.row())
-        history[-1] = attendant.epoch_ended(history[-1])
-        position = Position(number + 1)
-        try:
-            if attendant.rest(position, leaving=False):
-                break
-        except KeyboardInterrupt:
-            if exact:
-                attendant.rest(position, leaving=True)
-            raise
-    if all(math.isnan(row.loss) for row in history):
-        raise TrainingError(
-            f"nothing was learnt: of {len(text.ids):,} words no two of the vocabulary were left in one sentence; "
-            f"lower min_count, turn off subsample={subsample:g} (0), or give longer sentences"
-        )
 
+    def __init__(
+        self,
+        weights: Weights,
+        vocab: Vocabulary,
+        *,
+        context: Context,
+        objective: Objective,
+        subsample: float,
+        threads: int,
+        deterministic: bool,
+        seed: int,
+    ):
+        if instruction_set() is None:
+            raise SettingsError(
+                f"{ISA_VARIABLE}={os.environ[ISA_VARIABLE]} does not name a set of vector instructions that this "
+                "machine runs; choose avx512, avx2 or plain, or unset it"
+            )
+        self.weights, self.subsample = weights, subsample
+        self.threads, self.deterministic, self.seed = threads, deterministic, seed
+        keep = np.minimum(np.floor(vocab.keep_probabilities(subsample) * 2.0**32), 2.0**32 - 1)
+        cbow = context if isinstance(context, CBOW) else CBOW()
+        self.settings: dict[str, Any] = {
+            "keep": keep.astype(np.uint32),
+            "input": weights.input,
+            "output": weights.output,
+            "bias": weights.bias,
+            "frozen": weights.frozen,
+            "context": context.name,
+            "window": context.window,
+            "shrink": context.shrink,
+            "mean": cbow.combine == "mean",
+            "exact": cbow.gradient == "exact",
+            "objective": objective.name,
+            "noise": objective.noise(vocab),
+            "tree": objective.tree(vocab),
+        }
 
-def mean_loss(
-    text: Text,
-    weights: Weights,
-    *,
-    context: Context,
-    objective: Objective,
-    subsample: float,
-    threads: int,
-    deterministic: bool,
-    seed: int,
-) -> float:
-    """The mean loss of a prediction on a text that is not learnt; nan where there is nothing to predict.
+    def train(
+        self,
+        text: Text,
+        *,
+        schedule: Schedule,
+        history: list[EpochRow],
+        attendant: Attendant,
+        position: Position = Position(),
+        exact: bool = False,
+    ) -> None:
+        """Learn the weights in place, from `position` on, and append a row an epoch to `history`.
 
-    It is training's own loss: one epoch, always the same, with a learning rate of 0, which changes no weight.
-    """
-    task = _task(text, weights, context, objective, subsample)
-    epoch = _Epoch(task, None, text, threads, deterministic, seed, Position(), 0.0)
-    epoch.learn(lambda: False, exact=False)
-    return epoch.loss
+        With one thread the same seed gives the same bytes; several threads race (Hogwild, Niu et al. 2011), unless
+        `deterministic` has them learn in rounds, which give the same bytes whatever their number. Raises
+        `TrainingError` where the loss is no longer a number, or there was nothing to predict. On
+        KeyboardInterrupt, which is raised again, the weights are whole and hold what was learnt, and the epoch
+        begun has its row. With `exact` the threads leave at the end of a block then, unless it comes twice, and
+        `attendant` is told where.
+        """
+        task = self._task(text)
+        began = time.perf_counter() - sum(row.seconds for row in history) - position.seconds
+        for number in range(position.epoch, schedule.epochs):
+            epoch = _Epoch(self, task, text, schedule, position, began)
+            try:
+                if _learn(epoch, attendant, exact):
+                    return
+            except KeyboardInterrupt:
+                if exact and epoch.at_block:
+                    attendant.rest(epoch.position(), leaving=True)
+                raise
+            finally:
+                history.append(epoch.row())
+            history[-1] = attendant.epoch_ended(history[-1])
+            position = Position(number + 1)
+            try:
+                if attendant.rest(position, leaving=False):
+                    break
+            except KeyboardInterrupt:
+                if exact:
+                    attendant.rest(position, leaving=True)
+                raise
+        if all(math.isnan(row.loss) for row in history):
+            raise TrainingError(
+                f"nothing was learnt: of {len(text.ids):,} words no two of the vocabulary were left in one "
+                f"sentence; lower min_count, turn off subsample={self.subsample:g} (0), or give longer sentences"
+            )
+
+    def mean_loss(self, text: Text) -> float:
+        """The mean loss of a prediction on a text that is not learnt; nan where there is nothing to predict.
+
+        It is training's own loss: one epoch, always the same, with a learning rate of 0, which changes no weight.
+        """
+        epoch = _Epoch(self, self._task(text), text, None, Position(), 0.0)
+        epoch.learn(lambda: False, exact=False)
+        return epoch.loss
+
+    def _task(self, text: Text) -> Task | DoubleTask:
+        kind = Task if self.weights.input.dtype == np.float32 else DoubleTask
+        return kind(text.ids, text.offsets, **self.settings)
 
 
 def _learn(epoch: _Epoch, attendant: Attendant, exact: bool) -> bool:
@@ -214,37 +251,6 @@ def _learn(epoch: _Epoch, attendant: Attendant, exact: bool) -> bool:
     return False
 
 
-def _task(
-    text: Text, weights: Weights, context: Context, objective: Objective, subsample: float
-) -> Task | DoubleTask:
-    if instruction_set() is None:
-        raise SettingsError(
-            f"{ISA_VARIABLE}={os.environ[ISA_VARIABLE]} does not name a set of vector instructions that this "
-            "machine runs; choose avx512, avx2 or plain, or unset it"
-        )
-    cbow = context if isinstance(context, CBOW) else CBOW()
-    thresholds = np.minimum(np.floor(text.vocab.keep_probabilities(subsample) * 2.0**32), 2.0**32 - 1)
-    kind: Any = Task if weights.input.dtype == np.float32 else DoubleTask
-    task: Task | DoubleTask = kind(
-        text.ids,
-        text.offsets,
-        thresholds.astype(np.uint32),
-        weights.input,
-        weights.output,
-        weights.bias,
-        context=context.name,
-        window=context.window,
-        shrink=context.shrink,
-        mean=cbow.combine == "mean",
-        exact=cbow.gradient == "exact",
-        objective=objective.name,
-        noise=objective.noise(text.vocab),
-        tree=objective.tree(text.vocab),
-        frozen=weights.frozen,
-    )
-    return task
-
-
 class _Epoch:
     """One pass over the text, begun at a position: the counters that its threads share with whoever watches.
 
@@ -253,23 +259,20 @@ class _Epoch:
 
     def __init__(
         self,
+        loop: Loop,
         task: Task | DoubleTask,
-        schedule: Schedule | None,
         text: Text,
-        threads: int,
-        deterministic: bool,
-        seed: int,
+        schedule: Schedule | None,
         position: Position,
         began: float,
     ):
-        self.task, self.text, self.tokens = task, text, len(text.ids)
-        self.deterministic, self.seed, self.began = deterministic, seed, began
+        self.loop, self.task, self.text, self.tokens, self.began = loop, task, text, len(text.ids), began
         self.number, self.epochs = position.epoch, schedule.epochs if schedule else 1
         self.rates = (schedule.at(self.number), schedule.at(self.number + 1)) if schedule else (0.0, 0.0)
         self.first_rate = schedule.start if schedule else 0.0
         self.epoch_began = time.perf_counter() - position.seconds
         self.next_block = np.array([position.next_block], dtype=np.uint64)
-        self.counters = aligned(threads, 8, np.uint64).view(np.uint64)
+        self.counters = aligned(loop.threads, 8, np.uint64).view(np.uint64)
         self.losses = self.counters.view(np.float64)[:, 2]
         self.counters[0, :2], self.losses[0] = (position.words, position.predictions), position.loss
         self.at_block = False  # whether nobody was stopped within one
@@ -279,13 +282,13 @@ class _Epoch:
         self.at_block = False
         threads = len(self.counters)
         settings: dict[str, Any] = {
-            "seed": self.seed,
+            "seed": self.loop.seed,
             "epoch": self.number,
             "rate_from": self.rates[0],
             "rate_to": self.rates[1],
             "next_block": self.next_block,
             "threads": threads,
-            "meeting": np.zeros(MEETING_SIZE, dtype=np.uint64) if self.deterministic else None,
+            "meeting": np.zeros(MEETING_SIZE, dtype=np.uint64) if self.loop.deterministic else None,
         }
         crew = Crew(
             [partial(self.task.run, counters=self.counters[i], thread=i, **settings) for i in range(threads)]
@@ -295,15 +298,15 @@ class _Epoch:
                 return crew.work(report, interrupted=AFTER_BLOCK if exact else AT_ONCE)
         finally:
             # A round that has begun is learnt to its end.
-            self.at_block = crew.done or crew.stop[0] == AFTER_BLOCK or self.deterministic
+            self.at_block = crew.done or crew.stop[0] == AFTER_BLOCK or self.loop.deterministic
 
     def reading_ahead(self) -> AbstractContextManager[None]:
         return reading_ahead(
             self.text.ids,
             self.text.offsets,
-            seed=self.seed,
+            seed=self.loop.seed,
             epoch=self.number,
-            in_rounds=self.deterministic,
+            in_rounds=self.loop.deterministic,
             next_block=self.next_block,
         )
 

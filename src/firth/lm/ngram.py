@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
-from firth.corpus import Corpus, Source
+from firth.corpus import Corpus, Reading, ReadingOptions, Source
 from firth.errors import FirthError, SettingsError
 from firth.evaluate.perplexity import Perplexity, TokenScores, perplexity
 from firth.lm import arpa, tables
@@ -109,29 +109,19 @@ class NGram:
         self,
         source: Source,
         *,
-        tokenizer: str | Callable[[str], Sequence[str]] = "whitespace",
-        encoding: str = "utf-8",
-        errors: str = "strict",
-        cache: str | Path | Literal[False] | None = None,
         vocab: Vocabulary | None = None,
         progress: bool = True,
         log: str | Path | None = None,
+        **reading: Unpack[ReadingOptions],
     ) -> NGram:
-        """Learn from any source that `Corpus.read` takes; a line is a sentence, an empty one too.
+        """Learn from any source that `Corpus.read` takes, by `reading`; a line is a sentence, an empty one too.
 
         `vocab` is used as it stands instead of the text's own words (`min_count` and `max_size` then play no
         part), whether they occur or not. Raises `CorpusError`, also for texts that hold <s> or </s>,
         `VocabularyError` or `TrainingError`; then, and after a KeyboardInterrupt, the model is as it was.
         """
         with watching(progress, log) as watcher:
-            corpus = Corpus.read(
-                source,
-                tokenizer=tokenizer,
-                encoding=encoding,
-                errors=errors,
-                cache=cache,
-                progress=watcher.reading,
-            )
+            corpus = Reading(source, **reading).corpus(threads=self.threads, progress=watcher.reading)
             if vocab is None:
                 least = max(self.min_count, self.prune[0] + 1)
                 vocab = corpus.vocab.prune(min_count=least, max_size=self.max_size)
@@ -268,18 +258,9 @@ class NGram:
         unknown[np.delete(np.arange(len(scores)), ends)] = ids == UNKNOWN
         return TokenScores(scores, unknown)
 
-    def perplexity(
-        self,
-        source: Source,
-        *,
-        tokenizer: str | Callable[[str], Sequence[str]] = "whitespace",
-        encoding: str = "utf-8",
-        errors: str = "strict",
-        cache: str | Path | Literal[False] | None = None,
-    ) -> Perplexity:
+    def perplexity(self, source: Source, **reading: Unpack[ReadingOptions]) -> Perplexity:
         """The perplexity of a text from any source that `Corpus.read` takes, the ends of lines predicted."""
-        corpus = Corpus.read(source, tokenizer=tokenizer, encoding=encoding, errors=errors, cache=cache)
-        return perplexity(self, corpus)
+        return perplexity(self, Reading(source, **reading).corpus(threads=self.threads))
 
     def _ids(self, words: Sequence[str]) -> NDArray[np.uint32]:
         """The ids of words; <s> and </s> in a text are none of the vocabulary's."""

@@ -6,10 +6,11 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from firth.checkpoint import Checkpoint, Origin, Reading, Unfinished
-from firth.corpus import Corpus, Source
+from firth.checkpoint import Encoded, Origin, Unfinished
+from firth.corpus import Corpus, Reading, Source
 from firth.errors import FirthWarning, TrainingError
 from firth.files import FileError
 from firth.models.callbacks import Callbacks
@@ -31,11 +32,10 @@ class Fitting:
         *,
         callbacks: Callbacks,
         held_out_loss: Callable[[], float] | None,
-        checkpoint: Checkpoint | None,
         unfinished: Unfinished | None,
     ):
         self.model, self.watcher, self.callbacks = model, watcher, callbacks
-        self.held_out_loss, self.checkpoint, self.unfinished = held_out_loss, checkpoint, unfinished
+        self.held_out_loss, self.unfinished = held_out_loss, unfinished
         self.saved, self.stopping = time.monotonic(), False
 
     def report(self, status: Status) -> bool:
@@ -43,7 +43,7 @@ class Fitting:
         self.watcher.training(status)
         self.model.changed()
         self.stopping |= self.callbacks.on_step(self.model, status)
-        every = self.checkpoint.every if self.checkpoint else None
+        every = self.unfinished.every if self.unfinished else None
         return self.stopping or (every is not None and time.monotonic() - self.saved >= every)
 
     def epoch_ended(self, row: EpochRow) -> EpochRow:
@@ -63,8 +63,8 @@ class Fitting:
             if not leaving and not position.next_block:
                 self.stopping |= self.callbacks.on_epoch(self.model, self.model.history[-1])
             at_end = self.stopping or position.epoch == self.model.schedule.epochs
-            if self.checkpoint and not at_end:
-                self._save(self.checkpoint, leaving)
+            if self.unfinished and not at_end:
+                self._save(self.unfinished.path, leaving)
             left = leaving
         finally:
             if not left:
@@ -72,9 +72,9 @@ class Fitting:
             self.model.changed()
         return self.stopping
 
-    def _save(self, checkpoint: Checkpoint, leaving: bool) -> None:
+    def _save(self, path: Path, leaving: bool) -> None:
         try:
-            self.model.save(checkpoint.path)
+            self.model.save(path)
         except FileError as error:
             if leaving:
                 raise
@@ -86,10 +86,9 @@ class Fitting:
         self.saved = time.monotonic()
 
 
-def encoded(reading: Reading, vocab: Vocabulary, watcher: Watcher) -> Text:
+def encoded(reading: Reading, vocab: Vocabulary, threads: int, watcher: Watcher) -> Encoded:
     """A text, read and encoded by a vocabulary."""
-    corpus = reading.corpus(watcher.reading)
-    return Text(corpus.encoded(vocab), corpus.offsets, vocab)
+    return Encoded(reading, Text.of(reading.corpus(threads=threads, progress=watcher.reading), vocab))
 
 
 def same_text(
@@ -97,8 +96,9 @@ def same_text(
     source: Source | None,
     tokenizer: Callable[[str], Sequence[str]] | None,
     vocab: Vocabulary,
+    threads: int,
     watcher: Watcher,
-) -> tuple[Origin, Text]:
+) -> Encoded:
     """The text of a training that goes on, from where it is now; raises `TrainingError` if it has changed."""
     reading = origin.reading.again(source, tokenizer)
     if reading.source is None or reading.tokenizer is None:
@@ -106,12 +106,12 @@ def same_text(
             "the text was sentences, standard input or made words by a function, which no checkpoint keeps; "
             "give the same again"
         )
-    text = encoded(reading, vocab, watcher)
-    if text.digest() != origin.digest:
+    found = encoded(reading, vocab, threads, watcher)
+    if found.text.digest != origin.digest:
         raise TrainingError(
             f"{reading.name} is no longer the text that training began with; restore it, or train from the start"
         )
-    return Origin(reading, origin.digest), text
+    return found
 
 
 def announce(watcher: Watcher, corpus: Corpus, vocab: Vocabulary, settings: dict[str, Any], started: int) -> None:

@@ -11,7 +11,8 @@ from firth import memory
 from firth.corpus import Corpus
 from firth.errors import TrainingError
 from firth.progress import Status
-from firth.train import EpochRow, Position, Text, train
+from firth.train import EpochRow, Position, Text
+from firth.vocab import Vocabulary
 from firth.weights import Weights
 from firth.words import encode
 
@@ -41,18 +42,18 @@ class Plan:
         return self.memory_available is None or self.memory <= self.memory_available
 
 
-def plan(model: Word2Vec, text: Text, corpus: Corpus) -> Plan:
-    """What training `model` on `text` would take."""
-    vocab, dim = text.vocab, model.dim
+def plan(model: Word2Vec, corpus: Corpus, vocab: Vocabulary) -> Plan:
+    """What training `model` on `corpus` would take, with the words of `vocab`."""
+    dim = model.dim
     rows, biased = model.objective.output_rows(vocab), model.objective.start_bias(vocab) is not None
     word_bytes = sum(len(encode(word)) for word in vocab.words)
     vectors = len(vocab) * (4 * dim + 4 + 8 + 8 + 4) + word_bytes  # norm, count, end, order
     every_word = corpus.vocab.counts.nbytes + len(corpus.vocab) * 12 + word_bytes
     free = memory.available()
     fits = free is None or memory.needed(vocab, dim, model.objective) <= free + memory.resident()
-    speed = _speed(model, text) if fits else None
+    speed = _speed(model, Text.of(corpus, vocab), vocab) if fits else None
     return Plan(
-        words=len(text.ids),
+        words=len(corpus.ids),
         vocabulary=len(vocab),
         memory=memory.needed(vocab, dim, model.objective),
         memory_available=None if free is None else free + memory.resident(),
@@ -60,17 +61,17 @@ def plan(model: Word2Vec, text: Text, corpus: Corpus) -> Plan:
         disk_model=vectors + 4 * rows * (dim + biased),
         disk_vectors=vectors,
         words_per_second=speed,
-        seconds=None if speed is None else len(text.ids) * model.schedule.epochs / speed,
+        seconds=None if speed is None else len(corpus.ids) * model.schedule.epochs / speed,
     )
 
 
-def _speed(model: Word2Vec, text: Text) -> float | None:
+def _speed(model: Word2Vec, text: Text, vocab: Vocabulary) -> float | None:
     """Words a second of a short trial with weights that are thrown away."""
-    weights = Weights.start(text.vocab, model.dim, model.objective, model.seed)
+    weights = Weights.start(vocab, model.dim, model.objective, model.seed)
     trial = _Trial()
     # A text that teaches nothing, or a rate too high, is for the training itself to tell.
     with suppress(TrainingError):
-        train(text, weights, schedule=model.schedule, history=[], attendant=trial, **model.loop)
+        model.loop(weights, vocab).train(text, schedule=model.schedule, history=[], attendant=trial)
     return trial.speed
 
 

@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Unpack
 
 import numpy as np
 
 from firth import memory
-from firth.checkpoint import Checkpoint, Origin, Reading, Unfinished
+from firth.checkpoint import Checkpoint, Encoded, Unfinished
 from firth.contexts import CBOW, Context, SkipGram
-from firth.corpus import Corpus, Source
+from firth.corpus import Corpus, Reading, ReadingOptions, Source
 from firth.errors import FirthError, FormatError, SettingsError, TrainingError
 from firth.extend import extended
 from firth.files import check_writable
@@ -27,7 +27,7 @@ from firth.models.tuned import tuned
 from firth.objectives import NegativeSampling, Objective
 from firth.progress import Watcher, watching
 from firth.settings import real, whole
-from firth.train import EpochRow, Position, Schedule, Text, mean_loss, train
+from firth.train import EpochRow, Loop, Position, Schedule, Text
 from firth.vectors import Vectors
 from firth.vocab import Vocabulary
 from firth.weights import Weights, copy_rows, frozen_rows
@@ -109,26 +109,23 @@ class Word2Vec:
             "seed": self.seed,
         }
 
-    @property
-    def loop(self) -> dict[str, Any]:
-        """What `firth.train` needs to know of them."""
-        return {
-            "context": self.context,
-            "objective": self.objective,
-            "subsample": self.subsample,
-            "threads": self.threads,
-            "deterministic": self.deterministic,
-            "seed": self.seed,
-        }
+    def loop(self, weights: Weights, vocab: Vocabulary) -> Loop:
+        """What learns such weights by these settings."""
+        return Loop(
+            weights,
+            vocab,
+            context=self.context,
+            objective=self.objective,
+            subsample=self.subsample,
+            threads=self.threads,
+            deterministic=self.deterministic,
+            seed=self.seed,
+        )
 
     def fit(
         self,
         source: Source,
         *,
-        tokenizer: str | Callable[[str], Sequence[str]] = "whitespace",
-        encoding: str = "utf-8",
-        errors: str = "strict",
-        cache: str | Path | Literal[False] | None = None,
         vocab: Vocabulary | None = None,
         start: Vectors | None = None,
         update: bool = False,
@@ -138,8 +135,11 @@ class Word2Vec:
         checkpoint: str | Path | Checkpoint | None = None,
         progress: bool = True,
         log: str | Path | None = None,
+        **reading: Unpack[ReadingOptions],
     ) -> Word2Vec:
         """Learn from any source that `Corpus.read` takes: paths, "-", or sentences of tokens.
+
+        `reading` are its arguments tokenizer, encoding, errors and cache.
 
         From the start, or with `update` from what was learnt before: the words of the text come to those that the
         model has (`min_count` applies to the new ones in this text, `max_size` to all), counts add up, and every
@@ -149,16 +149,16 @@ class Word2Vec:
         before. docs/training.md tells what becomes of the rest.
 
         `held_out` is a text, read as `source` is, whose loss at each epoch's end stands in `history`.
-        `callbacks` are told of epochs and steps, and may end the training (`firth.callbacks`). `checkpoint` names
-        a directory where the model is saved at each epoch's end, or says besides how often (`Checkpoint`);
-        `resume` goes on from there. `progress` shows a bar or lines on standard error, and `log` names a
-        file for JSON lines.
+        `callbacks` are told of epochs and steps, and may end the training (`firth.models.callbacks`).
+        `checkpoint` names a directory where the model is saved at each epoch's end, or says besides how often
+        (`Checkpoint`); `resume` goes on from there. `progress` shows a bar or lines on standard error, and `log`
+        names a file for JSON lines.
 
         Raises `CorpusError`, `VocabularyError`, `SettingsError`, `UnknownWordError`, `FileError` or
         `TrainingError`; after the last there are no vectors, but `history` tells how it came. After a
         KeyboardInterrupt, which is passed on, the model holds what was learnt until then.
         """
-        reading = Reading(source, tokenizer, encoding, errors, cache)
+        where = Reading(source, **reading)
         if isinstance(checkpoint, str | Path):
             checkpoint = Checkpoint(checkpoint)
         if checkpoint:
@@ -170,7 +170,7 @@ class Word2Vec:
         before = self.vocab if update else None
         told = Callbacks(callbacks)
         with watching(progress, log) as watcher:
-            corpus = reading.corpus(watcher.reading)
+            corpus = where.corpus(threads=self.threads, progress=watcher.reading)
             vocab = self._words_of(corpus, vocab, before)
             memory.check(vocab, self.dim, self.objective)
             started: Sequence[str] = ()
@@ -181,23 +181,13 @@ class Word2Vec:
                 weights = Weights.start(vocab, self.dim, self.objective, self.seed)
                 started = copy_rows(start, weights, vocab) if start is not None else ()
             weights.frozen = frozen_rows(frozen, started, vocab)
-            text = Text(corpus.encoded(vocab), corpus.offsets, vocab)
-            held = None if held_out is None else reading.again(held_out)
-            held_text = None if held is None else encoded(held, vocab, watcher)
+            text, held = Encoded(where, Text.of(corpus, vocab)), None
+            if held_out is not None:
+                held = encoded(where.again(held_out), vocab, self.threads, watcher)
             announce(watcher, corpus, vocab, self.settings, len(started))
             self._vocab, self._weights, self._vectors, self.history = vocab, weights, None, []
-            unfinished = None
-            if checkpoint:
-                held_origin = Origin(held, held_text.digest()) if held and held_text else None
-                unfinished = Unfinished(
-                    Path(checkpoint.path),
-                    Position(),
-                    Origin(reading, text.digest()),
-                    held_origin,
-                    checkpoint.every,
-                    told.kept(),
-                )
-            self._learn(text, held_text, watcher, told, checkpoint, unfinished)
+            unfinished = checkpoint.begun(text, held, told.kept()) if checkpoint else None
+            self._learn(text, held, watcher, told, unfinished)
         return self
 
     def resume(
@@ -213,10 +203,10 @@ class Word2Vec:
     ) -> Word2Vec:
         """Go on with the training that this model was loaded from a checkpoint of, and save there as before.
 
-        With one thread the result is what the training would have come to, to the bit. Texts are found where
-        they were; `source` and `held_out` give them where they are elsewhere now, or were no files, and
-        `tokenizer` the function that made tokens. Callbacks are not saved, but for an `EarlyStopping` that watches
-        the loss of the text held out: pass them again.
+        With one thread, or with `deterministic` and any number, the result is what the training would have come
+        to, to the bit. Texts are found where they were; `source` and `held_out` give them where they are elsewhere
+        now, or were no files, and `tokenizer` the function that made tokens. Callbacks are not saved, but for an
+        `EarlyStopping` that watches the loss of the text held out: pass them again.
 
         Raises what `fit` raises; `TrainingError` where there is nothing to resume, or a text has changed.
         """
@@ -233,10 +223,10 @@ class Word2Vec:
         check_writable(unfinished.path, directory=True)
         memory.check(self.vocab, self.dim, self.objective)
         with watching(progress, log) as watcher:
-            text_from, text = same_text(unfinished.text, source, tokenizer, self.vocab, watcher)
-            held_from, held_text = None, None
+            find = partial(same_text, tokenizer=tokenizer, vocab=self.vocab, threads=self.threads, watcher=watcher)
+            text, held = find(unfinished.text, source), None
             if unfinished.held_out:
-                held_from, held_text = same_text(unfinished.held_out, held_out, tokenizer, self.vocab, watcher)
+                held = find(unfinished.held_out, held_out)
             self._weights, self._vectors = self.weights.learnable(), None
             done = unfinished.position
             del self.history[done.epoch :]
@@ -245,8 +235,8 @@ class Word2Vec:
                 epoch=done.epoch + 1,
                 words=done.words,
             )
-            now = replace(unfinished, text=text_from, held_out=held_from, early_stopping=told.kept())
-            self._learn(text, held_text, watcher, told, Checkpoint(now.path, now.every), now)
+            now = Checkpoint(unfinished.path, unfinished.every).begun(text, held, told.kept())
+            self._learn(text, held, watcher, told, replace(now, position=done))
         return self
 
     def replace(self, **settings: Any) -> Word2Vec:
@@ -268,13 +258,10 @@ class Word2Vec:
         self,
         source: Source,
         *,
-        tokenizer: str | Callable[[str], Sequence[str]] = "whitespace",
-        encoding: str = "utf-8",
-        errors: str = "strict",
-        cache: str | Path | Literal[False] | None = None,
         vocab: Vocabulary | None = None,
         update: bool = False,
         progress: bool = True,
+        **reading: Unpack[ReadingOptions],
     ) -> Plan:
         """What `fit` would take with these arguments: memory, disk, and time.
 
@@ -282,9 +269,8 @@ class Word2Vec:
         weights of the same size learn for two seconds and are thrown away. The model does not change.
         """
         with watching(progress) as watcher:
-            corpus = Reading(source, tokenizer, encoding, errors, cache).corpus(watcher.reading)
-        vocab = self._words_of(corpus, vocab, self.vocab if update else None)
-        return plan(self, Text(corpus.encoded(vocab), corpus.offsets, vocab), corpus)
+            corpus = Reading(source, **reading).corpus(threads=self.threads, progress=watcher.reading)
+        return plan(self, corpus, self._words_of(corpus, vocab, self.vocab if update else None))
 
     def _words_of(self, corpus: Corpus, given: Vocabulary | None, before: Vocabulary | None) -> Vocabulary:
         limits: dict[str, Any] = {"min_count": self.min_count, "max_size": self.max_size}
@@ -294,44 +280,35 @@ class Word2Vec:
 
     def _learn(
         self,
-        text: Text,
-        held_out: Text | None,
+        text: Encoded,
+        held_out: Encoded | None,
         watcher: Watcher,
         callbacks: Callbacks,
-        checkpoint: Checkpoint | None,
         unfinished: Unfinished | None,
     ) -> None:
-        settings = self.loop
-        held_out_loss = partial(mean_loss, held_out, self.weights, **settings) if held_out else None
+        loop = self.loop(self.weights, self.vocab)
+        held_out_loss = partial(loop.mean_loss, held_out.text) if held_out else None
         if held_out_loss and math.isnan(held_out_loss()):
             raise SettingsError(
                 "the held-out text has no two words of the vocabulary in one sentence; give another"
             )
         self.unfinished = None
-        fitting = Fitting(
-            self,
-            watcher,
-            callbacks=callbacks,
-            held_out_loss=held_out_loss,
-            checkpoint=checkpoint,
-            unfinished=unfinished,
-        )
         try:
-            train(
-                text,
-                self.weights,
+            loop.train(
+                text.text,
                 schedule=self.schedule,
                 history=self.history,
-                attendant=fitting,
+                attendant=Fitting(
+                    self, watcher, callbacks=callbacks, held_out_loss=held_out_loss, unfinished=unfinished
+                ),
                 position=unfinished.position if unfinished else Position(),
-                exact=checkpoint is not None,
-                **settings,
+                exact=unfinished is not None,
             )
         except TrainingError:
             self._vocab = self._weights = None
             raise
-        if checkpoint:
-            self.save(checkpoint.path)
+        if unfinished:
+            self.save(unfinished.path)
 
     def changed(self) -> None:
         """Forget what was derived from the weights, which were learnt further."""
