@@ -93,11 +93,11 @@ class Lesson {
         const int inputs = alone ? prediction_.hidden : prediction_.ends[0];
         for (int i = 0; i < inputs; ++i)
             input_rows_[i] = part.input.row(prediction_.ids[i], uint32_t(outputs_.count));
-        // What goes back to a row alone may be added at once, unless more tiles of outputs are yet to see it.
-        direct_ = alone && outputs_.count <= tile<Real> && !task_.weights.frozen;
+        // What goes back to a row alone is added to it with the last tile, unless moves are yet to see it.
+        direct_ = alone && !(Rule::repeats && outputs_.count > tile<Real>)&&!task_.weights.frozen;
         for (int c = 0; c < prediction_.hidden; ++c) {
             hidden_[c] = alone ? input_rows_[c] : combined_;
-            errors_[c] = direct_ ? input_rows_[c] : moves_ + c * task_.weights.stride;
+            errors_[c] = moves_ + c * task_.weights.stride;
         }
         if (!alone) combine(inputs);
     }
@@ -158,9 +158,11 @@ class Lesson {
     template <int H, bool take_errors, bool make_moves>
     void step() {
         for_tiles<Real>(outputs_.count, [&]<int T>(int k) {
-            FIRTH_ISA::step<H, T, take_errors, make_moves>(hidden_ + learnt_, outputs_.rows + k,
-                                                           (const Real*)&scores(k), errors_ + learnt_, width(),
-                                                           k > 0 || direct_);
+            const bool home = direct_ && k + T == outputs_.count;
+            FIRTH_ISA::step<H, T, take_errors, make_moves>(
+                hidden_ + learnt_, outputs_.rows + k, (const Real*)&scores(k),
+                home && k > 0 ? errors_ + learnt_ : nullptr, (home ? hidden_ : errors_) + learnt_, width(),
+                home || k > 0);
         });
     }
 

@@ -96,14 +96,16 @@ FIRTH_HOGWILD inline Vector<Real> dots(const Real* const* h, Real* const* o, int
     return sums_of_lanes<T * H, lanes<Real> / 2, Real>(sums);
 }
 
-// With g_ck = g[k * H + c] the steps, the two halves of a step, one or both:
-//     errors: e_c = sum_k g_ck o_k, or if `add`, e_c += that;   moves: o_k += sum_c g_ck h_c.
+// With g_ck = g[k * H + c] the steps, the two halves of a step, one or both: the moves o_k += sum_c g_ck h_c, and
+// the errors e_c = sum_k g_ck o_k, with what `before` holds, if anything, put into or if `add` onto e. The e_c may
+// be the h_c.
 template <int H, int T, bool take_errors, bool make_moves, class Real>
-FIRTH_HOGWILD inline void step(const Real* const* h, Real* const* o, const Real* g, Real* const* e, int width,
-                               bool add) {
-    const Vector<Real>* hidden[H];
+FIRTH_HOGWILD inline void step(const Real* const* h, Real* const* o, const Real* g, const Real* const* before,
+                               Real* const* e, int width, bool add) {
+    const Vector<Real>*hidden[H], *earlier[H];
     Vector<Real>*rows[T], *errors[H], steps[T * H];
     FIRTH_UNROLL for (int c = 0; c < H; ++c) hidden[c] = vectors(h[c]), errors[c] = vectors(e[c]);
+    FIRTH_UNROLL for (int c = 0; c < H; ++c) earlier[c] = before ? vectors(before[c]) : nullptr;
     FIRTH_UNROLL for (int k = 0; k < T; ++k) rows[k] = vectors(o[k]);
     FIRTH_UNROLL for (int i = 0; i < T * H; ++i) steps[i] = splat(g[i]);
     for (int v = 0; v < width; ++v) {
@@ -115,6 +117,8 @@ FIRTH_HOGWILD inline void step(const Real* const* h, Real* const* o, const Real*
             FIRTH_UNROLL for (int k = 1; k < T; ++k) {
                 FIRTH_UNROLL for (int c = 0; c < H; ++c) sums[c] += steps[k * H + c] * rows[k][v];
             }
+            if (before) FIRTH_UNROLL for (int c = 0; c < H; ++c) sums[c] += earlier[c][v];
+            // One after the other, for they may be the same row.
             FIRTH_UNROLL for (int c = 0; c < H; ++c) errors[c][v] = add ? errors[c][v] + sums[c] : sums[c];
         }
         if constexpr (make_moves) {
