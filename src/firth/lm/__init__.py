@@ -6,10 +6,10 @@ from pathlib import Path
 
 from firth.errors import FormatError
 from firth.files import read_directory
-from firth.lm import arpa
-from firth.lm.ngram import KIND, NGram, State, WordScore
+from firth.lm.ngram import arpa
+from firth.lm.ngram.model import KIND, NGram, State, WordScore
+from firth.lm.ngram.smoothing import AddK, JelinekMercer, Katz, KneserNey, MaximumLikelihood, ModifiedKneserNey
 from firth.lm.sampling import Sampling
-from firth.lm.smoothing import AddK, JelinekMercer, Katz, KneserNey, MaximumLikelihood, ModifiedKneserNey
 
 __all__ = [
     "AddK",
