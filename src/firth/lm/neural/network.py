@@ -87,6 +87,8 @@ class Network(Protocol):
         """How a text is cut to be learnt."""
 
     # The parts of nn.Module that are used.
+    training: bool
+
     def parameters(self, recurse: bool = True) -> Iterator[nn.Parameter]: ...  # noqa: D102
     def named_parameters(self) -> Iterator[tuple[str, nn.Parameter]]: ...  # noqa: D102
     def state_dict(self) -> dict[str, Tensor]: ...  # noqa: D102

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-_SCORES = {"cpu": 1 << 21, "cuda": 1 << 28}  # that exist at once
+_SCORES = {"cpu": 1 << 21}  # that exist at once: on a CPU, as many as its caches hold
+_MOST, _ROWS = 1 << 27, 128  # elsewhere; and at least, for the sake of the products
 
 
 def cross_entropy(
@@ -30,7 +31,7 @@ class _CrossEntropy(torch.autograd.Function):
         ctx: Any, hidden: Tensor, weight: Tensor, targets: Tensor, bias: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         learns = any(ctx.needs_input_grad)
-        rows = max(_SCORES.get(hidden.device.type, 1 << 24) // len(weight), 1)
+        rows = max(_SCORES.get(hidden.device.type, _MOST) // len(weight), _ROWS)
         total = hidden.new_zeros((), dtype=torch.float64 if hidden.dtype == torch.float64 else torch.float32)
         hits = torch.zeros((), dtype=torch.int64, device=hidden.device)
         if learns:

@@ -100,9 +100,9 @@ class Cache:
 class View:
     """Where T new tokens stand and what each may look at.
 
-    `positions` is the place of the first where all rows have the same, else (B, T). `allowed`, (B, 1, T, S) or what
-    spreads to it, is True where a query may look at a key; None: everywhere, or, if `causal`, at itself and what is
-    before it.
+    `positions` is the place of the first where all rows have the same, else (B, T). `allowed`, (B, 1, T, S) or
+    what spreads to it, is True where a query may look at a key; None: everywhere, or, if `causal`, at itself and
+    what is before it.
     """
 
     positions: int | Tensor
