@@ -34,8 +34,9 @@ class Marks:
 class Spans:
     """A stream in pieces that become [CLS] A [SEP] B [SEP], of `context` tokens at most.
 
-    A piece is cut in two at the end of a line if it holds one. Half of the time B is what follows A; else it
-    begins with a line from elsewhere. The stream's end tokens are left out. All of it is drawn anew each time.
+    A piece is cut in two, at the end of a line if it holds one. Half of the time B is what follows A; else it is
+    from elsewhere, and begins with a line if what follows A does. The stream's end tokens are left out. All of it
+    is drawn anew each time.
     """
 
     stream: Stream
@@ -105,15 +106,19 @@ class Spans:
         cuts = np.unique(self._ends[low:high])
         cuts = cuts[(cuts > start) & (cuts < stop)]
         cut = int(random.choice(cuts if len(cuts) else np.arange(start + 1, max(stop, start + 2))))
-        other = self._elsewhere(start, stop, stop - cut, random) if random.random() < APART else None
-        second = self._span(cut, stop) if other is None else self._span(other, other + stop - cut)
+        length, other = stop - cut, None
+        if length and random.random() < APART:
+            other = self._elsewhere(start, stop, length, len(cuts) > 0, random)
+        second = self._span(cut, stop) if other is None else self._span(other, other + length)
         return self._span(start, cut), second, other is not None
 
-    def _elsewhere(self, start: int, stop: int, length: int, random: np.random.Generator) -> int | None:
+    def _elsewhere(
+        self, start: int, stop: int, length: int, line: bool, random: np.random.Generator
+    ) -> int | None:
         """Where a span of another place begins; None if ten tries find none, as in a very short text."""
         for _ in range(10):
-            line = int(random.integers(len(self._ends)))
-            at = min(int(self._ends[line - 1]) if line else 0, self._words - length)
+            at = int(random.choice(self._ends) if line else random.integers(self._words))
+            at = min(at, self._words - length)
             if at + length <= start or at >= stop:
                 return at
         return None

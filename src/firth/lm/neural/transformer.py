@@ -120,19 +120,18 @@ def view(ids: Tensor, *, causal: bool, mask: Tensor | None, cache: Cache | None,
         )
     if mask is not None and bool(mask.all()):
         mask = None
-    real = cache.cover(mask, (rows, new)) if cache is not None else mask
-    if real is None:
+    known = cache.cover(mask, (rows, new)) if cache is not None else mask
+    if known is None:
         plain = None if past == 0 or new == 1 else _triangle(new, past, ids.device)
         return View(past, plain if causal else None, causal and past == 0)
-    positions = (real.cumsum(1)[:, past:] - 1).clamp(min=0)
+    positions = (known.cumsum(1)[:, past:] - 1).clamp(min=0)
     if not causal:
-        return View(positions, real[:, None, None], False)
-    if past == 0 and not bool((real[:, 1:] > real[:, :-1]).any()):
+        return View(positions, known[:, None, None], False)
+    if past == 0 and not bool((known[:, 1:] > known[:, :-1]).any()):
         return View(positions, None, True)  # padding at the end alone: no real token comes after it
-    allowed = _triangle(new, past, ids.device) & real[:, None, None]
-    # Padding looks at itself, as a softmax over nothing is not a number.
-    own = torch.eye(new, dtype=torch.bool, device=ids.device)
-    allowed[..., past:] |= own
+    allowed = _triangle(new, past, ids.device) & known[:, None, None]
+    # Padding looks at itself: a softmax over nothing is not a number.
+    allowed[..., past:] |= torch.eye(new, dtype=torch.bool, device=ids.device)
     return View(positions, allowed, False)
 
 
