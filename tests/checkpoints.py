@@ -41,7 +41,7 @@ class Size:
 
 
 def theirs(kind, size, *, vocabulary, seed=0, model="PreTraining", spread=0.1, **settings):
-    """A model of transformers without a weight that has kept its usual start, as no bias or norm would count then."""
+    """A model of transformers, of which no weight has its usual start: zero biases would hide mistakes."""
     torch.manual_seed(seed)
     if kind == "bert":
         config = transformers.BertConfig(

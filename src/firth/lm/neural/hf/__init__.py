@@ -39,7 +39,7 @@ _KINDS = {
 
 
 def kind_of(path: str | Path) -> str:
-    """"gpt", "gpt2" or "bert", as config.json tells; raises `FormatError` for what is none of these."""
+    """ "gpt", "gpt2" or "bert", as config.json tells; raises `FormatError` for what is none of these."""
     file = Path(path) / CONFIG
     found = read_json(file).get("model_type")
     kind = next((kind for kind, each in _KINDS.items() if each.settings.model_type == found), None)
@@ -72,14 +72,20 @@ def _read_network(folder: Path, kind: _Kind, tokens: Tokens) -> Network:
             f"{folder}: its tokenizer has {len(tokens):,} tokens, its network {config.vocabulary:,}: they do not "
             "belong together; download both again"
         )
+    if len(tokens) < config.vocabulary:
+        _warn(
+            f"{folder}: its network has {config.vocabulary:,} tokens, its tokenizer {len(tokens):,}; that may be "
+            "padding, or a tokenizer that was cut short"
+        )
     stored = named_plainly(open_weights(folder), kind.names, folder)
-    network, absent = built(
-        partial(kind.module.create, config, tokens), kind.names, config.layers, stored, folder
-    )
+    network, absent = built(partial(kind.module.create, config, tokens), kind.names, config.layers, stored, folder)
     if absent:
-        message = f"{folder}: has no {' and no '.join(absent)}: left with random weights, to be learnt"
-        warnings.warn(FirthWarning(message), stacklevel=2)
+        _warn(f"{folder}: has no {' and no '.join(absent)}: left with random weights, to be learnt")
     return cast(Network, network.eval())
+
+
+def _warn(message: str) -> None:
+    warnings.warn(FirthWarning(message), stacklevel=4)
 
 
 def write(path: str | Path, network: Network, tokens: Tokens) -> None:
@@ -92,7 +98,7 @@ def write(path: str | Path, network: Network, tokens: Tokens) -> None:
     name = next((name for name, kind in _KINDS.items() if isinstance(config, kind.module.Config)), None)
     if name is None:
         raise SettingsError(
-            f"{type(network).__name__} has no form that transformers knows; only gpt, gpt2 and bert can be exported"
+            f"{type(network).__name__} is nothing that transformers has; only gpt, gpt2 and bert can be exported"
         )
     kind = _KINDS[name]
     weights = taken(cast(nn.Module, network), kind.names, config.layers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,8 +35,8 @@ class Settings:
             value = settings.get(key, allowed[0])
             if value not in allowed:
                 raise FormatError(
-                    f"{path}: {key}={value!r} makes another network than Firth's {self.model_type}, which has "
-                    f"{allowed[0]!r}; take a checkpoint of the published architecture"
+                    f'{path}: "{key}": {json.dumps(value)} makes another network than Firth\'s {self.model_type}, '
+                    f"which has {json.dumps(allowed[0])}; take a checkpoint of the published architecture"
                 )
         return fields | {"dropout": self._dropout(settings, path)}
 
@@ -44,7 +45,9 @@ class Settings:
         first, *others = found.values()
         if any(other != first for other in others):
             each = ", ".join(f"{key}={value}" for key, value in found.items())
-            message = f"{path}: {each}; Firth has one dropout for all and takes {first}, which fine-tuning will use"
+            message = (
+                f"{path}: {each}; Firth has one dropout for all and takes {first}, which fine-tuning will use"
+            )
             warnings.warn(FirthWarning(message), stacklevel=2)
         return first
 

@@ -22,7 +22,9 @@ def named_plainly(stored: dict[str, Tensor], names: Names, folder: Path) -> dict
     for name, tensor in stored.items():
         plain = names.plain(name)
         if plain in found:
-            raise FormatError(f"{folder}: has {plain} twice, with the prefix {names.prefix!r} and without; {_AGAIN}")
+            raise FormatError(
+                f"{folder}: has {plain} twice, with the prefix {names.prefix!r} and without; {_AGAIN}"
+            )
         if plain is not None:
             found[plain] = tensor
     for copy, original in names.tied.items():
@@ -72,14 +74,14 @@ def _put(target: Tensor, weight: Weight, stored: dict[str, Tensor], folder: Path
         if tensor.dtype not in _FLOATS:
             kind = str(tensor.dtype).removeprefix("torch.")
             raise FormatError(
-                f"{folder}: {name} is of {kind}, a quantised form that Firth does not read; take the checkpoint in "
-                "float32, float16 or bfloat16"
+                f"{folder}: {name} is of {kind}, a quantised form that Firth does not read; "
+                "take the checkpoint in float32, float16 or bfloat16"
             )
         expected = part.T if weight.transposed else part
         if tensor.shape != expected.shape:
             raise FormatError(
-                f"{folder}: {name} has the shape {list(tensor.shape)}, by config.json it is {list(expected.shape)}; "
-                "check that the two belong together"
+                f"{folder}: {name} has the shape {list(tensor.shape)}, "
+                f"by config.json it is {list(expected.shape)}; check that the two belong together"
             )
         expected.copy_(tensor)
 

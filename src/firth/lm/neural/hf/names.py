@@ -42,7 +42,9 @@ class Names:
                 for each in ("weight", "bias"):
                     names = tuple(f"{module.format(number)}.{each}" for module in modules)
                     yield Weight(
-                        f"blocks.{number}.{ours}.{each}", names, self.conv and each == "weight" and "norm" not in ours
+                        f"blocks.{number}.{ours}.{each}",
+                        names,
+                        self.conv and each == "weight" and "norm" not in ours,
                     )
 
     def plain(self, stored: str) -> str | None:

@@ -54,7 +54,9 @@ def read_tokens(folder: Path, kind: str) -> Tokens:
         raise FormatError(f"{folder}: its tokenizer is damaged ({error}); download or save it again") from None
     lacking = [role for role in ("pad", "cls", "sep", "mask") if getattr(tokens, role) is None]
     if kind == "bert" and lacking:
-        raise FormatError(f"{folder}: its tokenizer has no [{lacking[0].upper()}], which BERT needs; download it again")
+        raise FormatError(
+            f"{folder}: its tokenizer has no [{lacking[0].upper()}], which BERT needs; download it again"
+        )
     end, said = tokens.pieces([tokens.end])[0], settings["specials"].get("eos_token")
     if said not in (None, end):
         message = f"{folder}: its texts end with {said!r}, by tokenizer_config.json; Firth ends them with {end!r}"
@@ -90,8 +92,8 @@ def _open(folder: Path, kind: str, settings: dict[str, Any]) -> Tokens:
         tokenizer = (_bpe if kind == "gpt" else _bytes)(vocabulary, merges, settings)
     else:
         raise FormatError(
-            f"{folder}: has no tokenizer, neither {FILE} nor vocab.txt nor vocab.json with merges.txt; download it as "
-            "well, or let transformers write it with save_pretrained"
+            f"{folder}: has no tokenizer, neither {FILE} nor vocab.txt nor vocab.json with merges.txt; "
+            "download it as well, or let transformers write it with save_pretrained"
         )
     _add(tokenizer, folder, {**_PUBLISHED[found], **settings["specials"]})
     return PieceTokens(found, tokenizer)
@@ -154,7 +156,9 @@ def _add(tokenizer: Tokenizer, folder: Path, specials: dict[str, str]) -> None:
         tokenizer.add_tokens([AddedToken(token, normalized=False)])
         if tokenizer.token_to_id(token) != added[token]:
             raise FormatError(f"{path}: {token!r} cannot be number {added[token]}; download the tokenizer again")
-    tokenizer.add_special_tokens([token for token in specials.values() if tokenizer.token_to_id(token) is not None])
+    tokenizer.add_special_tokens(
+        [token for token in specials.values() if tokenizer.token_to_id(token) is not None]
+    )
 
 
 def special_ids(tokens: Tokens) -> dict[str, int]:
