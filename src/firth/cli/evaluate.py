@@ -29,6 +29,7 @@ _SEEDS = "each draws the tenth of TRAIN that chooses how strong the penalty is"
     metavar="TRAIN TEST",
     help="label<TAB>text or label text a line; may be repeated",
 )
+@option("--polysemy", is_flag=True, help="tell the senses of twelve ambiguous English words apart")
 @option(
     "--first",
     type=click.IntRange(min=0),
@@ -48,6 +49,7 @@ def command(
     analogies: tuple[str, ...],
     pairs: tuple[str, ...],
     classify: tuple[tuple[str, str], ...],
+    polysemy: bool,
     first: int,
     method: Method,
     as_json: bool,
@@ -59,15 +61,16 @@ def command(
     the classes of texts are learnt by logistic regression from the mean of their words' vectors.
     Words that the vectors do not know are told of.
     """
-    if not (analogies or pairs or classify):
+    if not (analogies or pairs or classify or polysemy):
         raise click.UsageError(
-            "give a set to score them on: --analogies FILE, --pairs FILE or --classify TRAIN TEST"
+            "give a set to score them on: --analogies FILE, --pairs FILE, --classify TRAIN TEST or --polysemy"
         )
     known = Vectors.load(vectors)
     results: dict[str, list[Any]] = {
         "analogies": [evaluate.analogies(known, path, first=first or None, method=method) for path in analogies],
         "pairs": [evaluate.word_pairs(known, path) for path in pairs],
         "classify": [evaluate.classify(known, train, test, **probe) for train, test in classify],
+        "polysemy": [evaluate.polysemy(known)] if polysemy else [],
     }
     told = {name: [each.as_dict() for each in found] for name, found in results.items()}
     show(
