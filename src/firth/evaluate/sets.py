@@ -15,8 +15,8 @@ class EvaluationError(FirthError):
     """An evaluation set cannot be read, or the vectors can answer nothing of it."""
 
 
-def lines(path: str | Path, *, encoding: str = "utf-8") -> Iterator[tuple[str, str]]:
-    """Each line that is not blank, as (`path:number`, text without the space around it).
+def lines(path: str | Path, *, encoding: str = "utf-8", blank: bool = False) -> Iterator[tuple[str, str]]:
+    """Each line that is not blank (or is, if wanted), as (`path:number`, text without the space around it).
 
     Compressed files are read as they are. Raises `EvaluationError` for bytes that are not of the encoding: a set
     in another one would otherwise look like a set of unknown words.
@@ -33,5 +33,5 @@ def lines(path: str | Path, *, encoding: str = "utf-8") -> Iterator[tuple[str, s
                     f"{place}: byte 0x{raw[error.start]:02x} at column {error.start + 1} is not "
                     f"{encoding.upper()}; convert the file, say with iconv -f GB18030 -t UTF-8"
                 ) from None
-            if text:
+            if text or blank:
                 yield place, text
