@@ -11,6 +11,7 @@ clips gradients), and a chunk's states begin at zero: none is carried from batch
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -21,21 +22,25 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from firth.errors import SettingsError
+from firth.lm.neural.causal import Chunks
 from firth.lm.neural.network import Batch, Loss
+from firth.lm.neural.softmax import cross_entropy
+from firth.lm.neural.stream import Stream
+from firth.lm.neural.tokens import UNKNOWN, SpelledTokens
 from firth.settings import real, whole
 
 # What a word is spelled with: 0 is nothing, a byte b of its UTF-8 is b + 1, and there are four marks.
-BEGIN, END, LINE, UNKNOWN = 257, 258, 259, 260
+BEGIN, END, LINE, OTHER = 257, 258, 259, 260
 SYMBOLS = 261
 
-_ROWS = 4096  # words spelled at a time where all are wanted
+TOKENS = ("spelled",)
 
-_PUBLISHED = ((1, 32), (2, 32), (3, 64), (4, 128), (5, 256), (6, 512), (7, 1024))
+_FILTERS = ((1, 32), (2, 32), (3, 64), (4, 128), (5, 256), (6, 512), (7, 1024))
 SIZES: dict[str, dict[str, Any]] = {
     "tiny": {},
-    "small": {"dims": 128, "cells": 1024, "filters": _PUBLISHED, "dropout": 0.1},
-    "medium": {"dims": 256, "cells": 2048, "filters": _PUBLISHED, "dropout": 0.1},
-    "original": {"dims": 512, "cells": 4096, "filters": _PUBLISHED, "highways": 2, "dropout": 0.1},
+    "small": {"dims": 128, "cells": 1024, "filters": _FILTERS, "dropout": 0.1},
+    "medium": {"dims": 256, "cells": 2048, "filters": _FILTERS, "dropout": 0.1},
+    "original": {"dims": 512, "cells": 4096, "filters": _FILTERS, "highways": 2, "dropout": 0.1, "sampled": 8192},
 }
 
 # Nothing that anyone could act on; the projection is the paper's.
@@ -47,10 +52,12 @@ class Config:
     """The shape of an ELMo.
 
     `filters` are pairs (width in bytes, how many). `cells` is what an LSTM remembers, `dims` what it says: with
-    more cells its output is projected (Sak et al. 2014). A direction's vectors have `dims` numbers, a token's 2·dims.
+    more cells its output is projected (Sak et al. 2014). A vector of one direction has `dims` numbers, a token's
+    twice as many.
     """
 
     vocabulary: int
+    context: int = field(default=35, metadata={"help": "tokens in a chunk of text"})
     dims: int = field(default=256, metadata={"help": "numbers in a vector of each direction"})
     cells: int = field(default=256, metadata={"help": "memory cells of an LSTM, projected to dims where more"})
     layers: int = field(default=2, metadata={"help": "LSTMs on top of one another, in each direction"})
@@ -59,12 +66,14 @@ class Config:
     character_dims: int = 16
     characters: int = field(default=50, metadata={"help": "bytes of a word that are read, its two ends included"})
     dropout: float = field(default=0.2, metadata={"help": "share of an LSTM's inputs left out while learning"})
+    sampled: int = field(
+        default=0, metadata={"help": "words drawn to learn the softmax by, for large vocabularies; 0: all words"}
+    )
 
     def __post_init__(self) -> None:
-        for name, low in (("vocabulary", 2), ("dims", 1), ("cells", self.dims), ("layers", 1), ("highways", 0)):
-            object.__setattr__(self, name, whole(name, getattr(self, name), low))
-        whole("character_dims", self.character_dims, 1)
-        whole("characters", self.characters, 3)
+        lowest = {"vocabulary": 2, "context": 1, "dims": 1, "cells": self.dims, "layers": 1, "highways": 0}
+        for name, low in {**lowest, "character_dims": 1, "characters": 3, "sampled": 0}.items():
+            whole(name, getattr(self, name), low)
         if not 0 <= real("dropout", self.dropout) < 1:
             raise SettingsError(f"dropout={self.dropout} must be at least 0 and below 1")
         try:
@@ -78,6 +87,11 @@ class Config:
         object.__setattr__(self, "filters", filters)
 
 
+def create(config: Config, tokens: SpelledTokens) -> ELMo:
+    """An ELMo with its initial weights."""
+    return ELMo(config, tokens)
+
+
 def spell(words: Iterable[str], characters: int) -> Tensor:
     """Words as rows of symbols, int16 of shape (N, characters): begin, UTF-8, end, then 0.
 
@@ -88,7 +102,7 @@ def spell(words: Iterable[str], characters: int) -> Tensor:
 
 
 def spell_mark(mark: int, characters: int) -> Tensor:
-    """One row for what is no word: `LINE`, the end of a line and the beginning of the next, or `UNKNOWN`."""
+    """One row for what is no word: `LINE`, the end of a line and the beginning of the next, or `OTHER`."""
     return _padded([[BEGIN, mark, END]], characters)
 
 
@@ -182,44 +196,50 @@ class Reader(nn.Module):
 
 
 class ELMo(nn.Module):
-    """The network. B texts of T tokens; D = 2·dims; V words that it predicts, spelled as in `spelled`."""
+    """The network. B texts of T tokens; D = 2·dims; V words that it predicts, and any others that it reads.
+
+    Ids of V and above are those that `tokens` gave to words outside the vocabulary.
+    """
 
     causal = True
 
-    def __init__(self, config: Config, spelled: Tensor):
+    def __init__(self, config: Config, tokens: SpelledTokens):
         super().__init__()
-        self.config = config
-        self.spelled: Tensor
-        self.register_buffer("spelled", spelled)
+        self.config, self.tokens = config, tokens
         self.spelling = Spelling(config)
         self.forwards = Reader(config)
         self.backwards = Reader(config)
         self.dropout = nn.Dropout(config.dropout)
         self.softmax = nn.Linear(config.dims, config.vocabulary)
         nn.init.zeros_(self.softmax.bias)
+        marks = [spell_mark(OTHER, config.characters), spell_mark(LINE, config.characters)]
+        self.spelled: Tensor  # a row for each id
+        self.register_buffer("spelled", torch.cat(marks), persistent=False)
 
     @property
     def embeddings(self) -> Tensor:
         """What the spelling alone says of each word, shape (V, dims)."""
+        rows = self._rows()[: self.config.vocabulary]
         with torch.no_grad():
-            return torch.cat([self.spelling(rows) for rows in torch.split(self.spelled, _ROWS)])
+            return torch.cat([self.spelling(some) for some in torch.split(rows, 4096)])
+
+    def _rows(self) -> Tensor:
+        """`spelled` with the words that have turned up since."""
+        words = self.tokens.pieces(range(len(self.spelled), self.tokens.read))
+        if words:
+            rows = spell(words, self.config.characters).to(self.spelled.device)
+            self.spelled = torch.cat([self.spelled, rows])
+        return self.spelled
 
     def hidden(
-        self,
-        ids: Tensor,
-        *,
-        mask: Tensor | None = None,
-        segments: Tensor | None = None,
-        cache: Any = None,
-        unseen: Tensor | None = None,
+        self, ids: Tensor, *, mask: Tensor | None = None, segments: Tensor | None = None, cache: Any = None
     ) -> list[Tensor]:
         """L + 1 tensors (B, T, 2·dims), forward | backward; those of masked tokens mean nothing.
 
-        `unseen` (U, characters) spells the words of ids V, V + 1, …; `segments` and `cache` are other networks'.
+        `segments` and `cache` are other networks'.
         """
         distinct, places = torch.unique(ids, return_inverse=True)
-        rows = self.spelled if unseen is None else torch.cat([self.spelled, unseen])
-        x = self.spelling(rows[distinct])[places]  # each distinct word is spelled once
+        x = self.spelling(self._rows()[distinct])[places]  # (B, T, dims); each distinct word is spelled once
         ahead, back = _orders(ids, mask)
         forwards = [_put_back(h, ahead) for h in self.forwards(_in_order(x, ahead))]
         backwards = [_put_back(h, back) for h in self.backwards(_in_order(x, back))]
@@ -228,21 +248,56 @@ class ELMo(nn.Module):
     def logits(self, top: Tensor, *, backward: bool = False) -> Tensor:
         """(…, 2·dims) of the top layer to (…, V): of each token the next one, or `backward` the one before."""
         ahead, back = top.chunk(2, -1)
-        scores: Tensor = self.softmax(self.dropout(back if backward else ahead))
+        scores: Tensor = self.softmax(back if backward else ahead)
         return scores
+
+    def batches(self, stream: Stream) -> Chunks:
+        """Chunks of `context` tokens, each overlapping the next by one: the last to predict, or to begin with."""
+        return Chunks(stream, self.config.context)
 
     def loss(self, batch: Batch) -> Loss:
         """The mean of both directions' negative log-likelihoods.
 
-        batch["ids"], int64 (B, T + 1), holds T tokens and the next for one direction, as for the other.
+        batch["ids"], int64 (B, T + 1), holds T tokens and the next for one direction, as for the other;
+        batch["mask"], where there is one, is False for what fills up short rows.
         """
-        ids = batch["ids"]
-        top = self.hidden(ids)[-1]
-        forward = _nll(self.logits(top[:, :-1]), ids[:, 1:])
-        backward = _nll(self.logits(top[:, 1:], backward=True), ids[:, :-1])
-        total = (forward + backward) / 2
+        ids, mask = batch["ids"], batch.get("mask")
+        ahead, back = self.dropout(self.hidden(ids, mask=mask)[-1]).chunk(2, -1)
+        targets = torch.where(ids < self.config.vocabulary, ids, UNKNOWN)
+        real = torch.ones_like(ids[:, 1:], dtype=torch.bool) if mask is None else mask[:, 1:]
+        forward = self._nll(ahead[:, :-1][real], targets[:, 1:][real])
+        backward = self._nll(back[:, 1:][real], targets[:, :-1][real])
+        total, read = (forward + backward) / 2, int(real.sum())
         each = {"forward": forward.item(), "backward": backward.item()}
-        return Loss(total, total.detach(), predicted=2 * ids[:, 1:].numel(), read=ids[:, 1:].numel(), extras=each)
+        return Loss(total, total.detach(), predicted=2 * read, read=read, extras=each)
+
+    def _nll(self, hidden: Tensor, targets: Tensor) -> Tensor:
+        weight, bias = self.softmax.weight, self.softmax.bias
+        if self.training and self.config.sampled:
+            return sampled_cross_entropy(hidden, weight, bias, targets, self.config.sampled)
+        return cross_entropy(hidden, weight, targets, bias)[0]
+
+
+def sampled_cross_entropy(hidden: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, draws: int) -> Tensor:
+    """The cross entropy over each target and the words drawn, as if each stood for all like it (Jean et al. 2015).
+
+    `hidden` (N, dims), `weight` (V, dims), `bias` (V,), `targets` (N,). Of words in order of frequency, word w is
+    drawn with P(w) = log((w + 2) / (w + 1)) / log(V + 1); its score is lessened by log P(w among the draws).
+    """
+    size, device = len(weight), hidden.device
+    drawn = torch.rand(draws, device=device).mul(math.log(size + 1)).exp().long() - 1
+    drawn = torch.unique(drawn.clamp(max=size - 1))
+    others = functional.linear(hidden, weight[drawn], bias[drawn]).float() - _log_chance(drawn, size, draws)
+    others = others.masked_fill(drawn == targets[:, None], -math.inf)
+    right = (hidden * weight[targets]).sum(1) + bias[targets] - _log_chance(targets, size, draws)
+    scores = torch.cat([right[:, None], others], 1)
+    return functional.cross_entropy(scores, torch.zeros_like(targets))
+
+
+def _log_chance(ids: Tensor, size: int, draws: int) -> Tensor:
+    """log P(a word is among `draws` words drawn from `size`) = log(1 − (1 − P)^draws)."""
+    each = ((ids + 2) / (ids + 1)).log() / math.log(size + 1)
+    return torch.log(-torch.expm1(draws * torch.log1p(-each)))
 
 
 class Mix(nn.Module):
@@ -257,10 +312,6 @@ class Mix(nn.Module):
         """L + 1 tensors of one shape to one of that shape."""
         shares = self.weights.softmax(0)
         return self.scale * torch.einsum("l,l...->...", shares, torch.stack(tuple(layers)))
-
-
-def _nll(logits: Tensor, targets: Tensor) -> Tensor:
-    return functional.cross_entropy(logits.flatten(0, 1).float(), targets.flatten())
 
 
 def _orders(ids: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
