@@ -34,6 +34,7 @@ BEGIN, END, LINE, OTHER = 257, 258, 259, 260
 SYMBOLS = 261
 
 TOKENS = ("spelled",)
+LEARNING: dict[str, Any] = {"epochs": 10, "batch": 32, "learning_rate": 2e-3}
 
 _FILTERS = ((1, 32), (2, 32), (3, 64), (4, 128), (5, 256), (6, 512), (7, 1024))
 SIZES: dict[str, dict[str, Any]] = {
