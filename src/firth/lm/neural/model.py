@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -105,9 +104,11 @@ class Neural:
         reading = Reading(source, tokenizer, encoding, errors, cache)
         saves = checkpoint if isinstance(checkpoint, Checkpoint | None) else Checkpoint(checkpoint)
         with watching(progress, log) as watcher:
-            tokens = self.tokens if update else self._given
-            tokens = tokens or learn_tokens(self.token_kind, self.vocabulary, reading, watcher)
-            network = copy.deepcopy(self.network) if update else self._create(tokens, settings.seed)
+            if update:
+                tokens, network = saved.copied(self.learnt)
+            else:
+                tokens = self._given or learn_tokens(self.token_kind, self.vocabulary, reading, watcher)
+                network = self._create(tokens, settings.seed)
             text = Stream.read(reading, tokens, watcher.reading)
             unfinished = Unfinished(
                 path=None if saves is None else Path(saves.path),
