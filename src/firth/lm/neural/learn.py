@@ -13,112 +13,22 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from firth.errors import SettingsError, TrainingError
+from firth.lm.neural.devices import autocast
+from firth.lm.neural.learning import Learning, Standing
+from firth.lm.neural.losses import Means
 from firth.lm.neural.network import Batches, Loss
 from firth.progress import Status, Watcher
-from firth.settings import real, whole
 
 _TELL_SECONDS = 0.2  # between two reports
-_TYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
 Measure = Callable[[], Mapping[str, float]]
-
-
-@dataclass(frozen=True)
-class Learning:
-    """How a network learns. Raises `SettingsError` for what cannot work."""
-
-    epochs: int = field(default=10, metadata={"help": "passes over the text"})
-    batch: int = field(default=32, metadata={"help": "pieces of text that are learnt at once"})
-    accumulate: int = field(default=1, metadata={"help": "batches whose gradients make a step"})
-    learning_rate: float = field(
-        default=1e-3, metadata={"help": "of AdamW at its highest; it falls to 0 as a cosine"}
-    )
-    warmup: float = field(default=0.02, metadata={"help": "share of all steps in which the rate rises"})
-    weight_decay: float = field(default=0.01, metadata={"help": "of matrices, not of biases and gains"})
-    clip: float = field(default=1.0, metadata={"help": "longest gradient; 0 for any"})
-    precision: Literal["float32", "bfloat16", "float16"] = field(
-        default="float32", metadata={"help": "of matrix products; float16 on a GPU alone"}
-    )
-    patience: int | None = field(
-        default=None, metadata={"help": "stop when the held-out loss has not fallen for N epochs"}
-    )
-    seed: int = field(default=1, metadata={"help": "of everything random"})
-
-    def __post_init__(self) -> None:
-        for name, low in (("epochs", 1), ("batch", 1), ("accumulate", 1), ("seed", 0)):
-            object.__setattr__(self, name, whole(name, getattr(self, name), low))
-        if self.patience is not None:
-            object.__setattr__(self, "patience", whole("patience", self.patience, 1))
-        for name, most in (
-            ("learning_rate", math.inf),
-            ("warmup", 1),
-            ("weight_decay", math.inf),
-            ("clip", math.inf),
-        ):
-            value = real(name, getattr(self, name))
-            if not 0 <= value < most or (name == "learning_rate" and not value):
-                raise SettingsError(f"{name}={value:g} must be 0 or above and below {most:g}; see the defaults")
-            object.__setattr__(self, name, value)
-        if self.precision not in ("float32", *_TYPES):
-            raise SettingsError(f"precision={self.precision!r} must be float32, bfloat16 or float16")
-
-    def rate(self, step: int, steps: int) -> float:
-        """The learning rate of a step, from 0: a line up in the warm-up, a cosine down to 0 at the end."""
-        rising = max(1, round(self.warmup * steps))
-        if step < rising:
-            return self.learning_rate * (step + 1) / rising
-        return self.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - rising) / max(1, steps - rising)))
-
-
-@dataclass
-class Standing:
-    """Where a training stands between two steps: all that it takes to go on, beside the weights.
-
-    `tensors` are AdamW's moments ("first." and "second." with a parameter's name) and the best weights so far
-    ("best."), on the CPU; `sums` is what the epoch's mean losses are made of.
-    """
-
-    step: int = 0
-    read: int = 0  # tokens, over all epochs
-    seconds: float = 0.0
-    updates: int = 0  # of AdamW: float16 leaves steps out
-    scale: float | None = None  # of float16's gradients
-    growth: int = 0  # steps since that scale changed
-    sums: dict[str, float] = field(default_factory=dict)
-    history: list[dict[str, Any]] = field(default_factory=list)
-    best: float = math.inf
-    since_best: int = 0
-    tensors: dict[str, Tensor] = field(default_factory=dict)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Everything but the tensors, for JSON."""
-        found = {name: value for name, value in vars(self).items() if name != "tensors"}
-        return {**found, "best": None if math.isinf(self.best) else self.best}
-
-    @classmethod
-    def from_dict(cls, saved: Mapping[str, Any], tensors: dict[str, Tensor]) -> Standing:
-        """What `as_dict` gave, with the tensors; raises `TypeError` or `KeyError` for anything else."""
-        return cls(**{**saved, "best": math.inf if saved["best"] is None else saved["best"]}, tensors=tensors)
-
-
-def device_named(name: str | None) -> torch.device:
-    """The device called "cpu", "cuda" or "mps"; None takes a GPU where there is one. Raises `SettingsError`."""
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    if name is None:
-        return torch.device(next(each for each, is_there in there.items() if is_there))
-    kind = name.partition(":")[0]
-    if not there.get(kind):
-        known = ", ".join(each for each, is_there in there.items() if is_there)
-        raise SettingsError(f"device={name!r} is not to be had here; there is {known}")
-    return torch.device(name)
 
 
 def learn(
@@ -251,29 +161,21 @@ class _Run:
 
     def _settle(self) -> None:
         """Add up the losses since the last time; raises `TrainingError` for one that is no number."""
-        sums = self.standing.sums
+        means = Means(self.standing.sums)
         for total, loss in self.pending:
             if not math.isfinite(value := float(total)):
                 raise TrainingError(
                     f"the loss became {value} at step {self.standing.step + 1:,} of {self.steps:,}; lower "
                     f"learning_rate (it was {self.settings.learning_rate:g}), or clip, or take a longer warmup"
                 )
-            row = {"nll": float(loss.nll), **loss.extras}
-            for name, mean in row.items():
-                sums[name] = sums.get(name, 0.0) + mean * loss.predicted
-            sums["predicted"] = sums.get("predicted", 0) + loss.predicted
+            means.add(loss)
             self.standing.read += loss.predicted if loss.read is None else loss.read
         self.pending.clear()
 
     def _means(self) -> dict[str, float]:
-        """The means since the epoch began, and the perplexity."""
+        """The means since the epoch began."""
         self._settle()
-        sums = self.standing.sums
-        if not sums.get("predicted"):
-            return {"loss": math.nan, "perplexity": math.nan}
-        means = {name: each / sums["predicted"] for name, each in sums.items() if name != "predicted"}
-        loss = means.pop("nll")
-        return {"loss": loss, "perplexity": perplexity(loss), **means}
+        return Means(self.standing.sums).found()
 
     def _tell(self) -> None:
         standing, means = self.standing, self._means()
@@ -360,29 +262,6 @@ class _Run:
 
 def _part(tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
     return {key.removeprefix(f"{name}."): each for key, each in tensors.items() if key.startswith(f"{name}.")}
-
-
-def autocast(device: torch.device, precision: str) -> Any:
-    """Matrix products in another precision than float32, if wanted."""
-    return torch.autocast(device.type, _TYPES.get(precision, torch.bfloat16), enabled=precision in _TYPES)
-
-
-def mean_loss(network: Any, batches: Batches, *, batch: int, device: torch.device, precision: str) -> float:
-    """The mean nll of all pieces, in nats a prediction, the same random numbers each time."""
-    total, predicted = 0.0, 0
-    with torch.inference_mode(), autocast(device, precision):
-        for at in range(0, len(batches), batch):
-            which = np.arange(at, min(at + batch, len(batches)))
-            made = batches.make(which, np.random.default_rng([at]))
-            loss = network.loss({name: each.to(device) for name, each in made.items()})
-            total += float(loss.nll) * loss.predicted
-            predicted += loss.predicted
-    return total / max(predicted, 1)
-
-
-def perplexity(loss: float) -> float:
-    """e^loss, infinite where that is too large for a float."""
-    return math.exp(loss) if loss < 700 else math.inf
 
 
 @contextmanager

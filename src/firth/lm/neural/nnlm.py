@@ -43,13 +43,13 @@ class Config:
 
     @property
     def context(self) -> int:
-        """The words that are looked at."""
-        return self.order - 1
+        """The words that are read at a time. Any number would do, as no more than order − 1 are looked at."""
+        return max(512, 2 * self.order)
 
 
 SIZES: dict[str, dict[str, Any]] = {
-    "tiny": {"dims": 64, "layer": 128},
-    "small": {},
+    "tiny": {},
+    "small": {"dims": 256, "layer": 512},
     "paper": {"dims": 60, "layer": 50, "direct": True, "dropout": 0.0},
 }
 TOKENS = ("words", "bytes", "bpe", "wordpiece")
@@ -73,7 +73,7 @@ class NNLM(nn.Module):
     def __init__(self, config: Config):
         super().__init__()
         self.config = config
-        wide = config.context * config.dims
+        wide = (config.order - 1) * config.dims
         self.vectors = nn.Embedding(config.vocabulary, config.dims)  # C
         self.inner = nn.Linear(wide, config.layer)  # H and d
         self.output = nn.Linear(config.layer + wide * config.direct, config.vocabulary)  # U, W behind it, and b
@@ -95,10 +95,10 @@ class NNLM(nn.Module):
         """The vector of each word (B, T, m), and the units above it and those before it (B, T, h)."""
         if mask is not None:
             ids = ids.masked_fill(~mask, self.config.end)
-        before = F.pad(ids, (self.config.context - 1, 0), value=self.config.end)
-        found = self.vectors(before)  # (B, n − 2 + T, m)
-        windows = found.unfold(1, self.config.context, 1).transpose(2, 3).flatten(2)  # (B, T, (n − 1)·m)
-        return [found[:, self.config.context - 1 :], self._above(windows)]
+        last = self.config.order - 1
+        found = self.vectors(F.pad(ids, (last - 1, 0), value=self.config.end))  # (B, n − 2 + T, m)
+        windows = found.unfold(1, last, 1).transpose(2, 3).flatten(2)  # (B, T, (n − 1)·m)
+        return [found[:, last - 1 :], self._above(windows)]
 
     def _above(self, x: Tensor) -> Tensor:
         x = self.dropout(x)
