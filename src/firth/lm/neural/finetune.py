@@ -17,10 +17,12 @@ from firth.errors import FirthWarning, FormatError, SettingsError
 from firth.files import read_directory, write_directory
 from firth.lm.neural import tokens as tokenizing
 from firth.lm.neural.answers import Names, Prediction, measured, predictions
+from firth.lm.neural.devices import device_named
 from firth.lm.neural.examples import Example, Source, TaskName, read_examples, with_targets
 from firth.lm.neural.heads import TaskNetwork, with_head
 from firth.lm.neural.inputs import NEW, Encoded, Examples, Layout, batch_of, encode
-from firth.lm.neural.learn import Learning, device_named, learn
+from firth.lm.neural.learn import learn
+from firth.lm.neural.learning import Learning
 from firth.lm.neural.tokens import Tokens
 from firth.progress import watching
 from firth.settings import real
