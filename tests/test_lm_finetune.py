@@ -9,11 +9,13 @@ from click.testing import CliRunner
 from scipy import stats
 
 from firth.cli import main
+from firth.cli.lm.predict import lines_of
 from firth.errors import CorpusError, FirthWarning, FormatError, SettingsError
 from firth.evaluate import metrics
 from firth.lm.neural import bert, elmo, gpt, gpt2, tokens
 from firth.lm.neural import finetune as module
-from firth.lm.neural.examples import Answer, read_examples
+from firth.lm.neural.answers import Prediction
+from firth.lm.neural.examples import Answer, Example, read_examples
 from firth.lm.neural.finetune import Task, finetune
 from firth.lm.neural.saved import Learnt, save
 
@@ -106,7 +108,7 @@ CASES = [
 @pytest.mark.parametrize(("kind", "task"), CASES)
 def test_each_kind_learns_each_task(kind, task, tmp_path):
     made, test = taught(kind, task), rows(task, 100, 9)
-    score, *others = made.evaluate(test).values()
+    score, *_ = made.evaluate(test).values()
     assert score > 0.9
     if task not in ("similarity", "span"):
         gold = [tag for row in test for _, tag in row] if task == "tag" else [row[0] for row in test]
@@ -133,12 +135,8 @@ def test_the_best_epoch_is_kept(monkeypatch):
     assert [row["accuracy"] for row in made.history] == [0.2, 0.9, 0.5, 0.9]
     assert [row["error"] for row in made.history] == pytest.approx([0.8, 0.1, 0.5, 0.1])
     now = made.network.state_dict()
-    assert [all(torch.equal(now[name], each[name]) for name in now) for each in kept] == [
-        False,
-        True,
-        False,
-        False,
-    ]
+    same = [all(torch.equal(now[name], each[name]) for name in now) for each in kept]
+    assert same == [False, True, False, False]
 
 
 def test_without_validation_the_last_epoch_is_kept():
@@ -156,10 +154,9 @@ def test_the_validation_part_is_drawn_by_the_seed_and_not_learnt(monkeypatch):
 
     monkeypatch.setattr(module, "learn", noting)
     data = [("a" if number % 2 else "b", f"w1 text{number}") for number in range(40)]
+    settings = {"task": "classify", "epochs": 1, "validation": 0.25, "progress": False}
     for seed in (1, 1, 2):
-        finetune(
-            "bert", *network("bert"), data, task="classify", epochs=1, validation=0.25, seed=seed, progress=False
-        )
+        finetune("bert", *network("bert"), data, seed=seed, **settings)
     assert [len(each) for each in seen] == [30, 30, 30]
     assert seen[0] == seen[1] != seen[2]
 
@@ -372,9 +369,9 @@ def test_the_commands(tmp_path):
     bare = write(tmp_path, "".join(f"{text}\n" for _, text in test), "bare.tsv")
     known = Task.load(tmp_path / "clf")
     found = known.predict(test)
+    shares = [each.probabilities[each.value] for each in found]
     expected = [
-        f"{each.value}\t{each.probabilities[each.value]:.4f}\t{row[1]}"
-        for each, row in zip(found, test, strict=True)
+        f"{each.value}\t{share:.4f}\t{text}" for each, share, (_, text) in zip(found, shares, test, strict=True)
     ]
     with_labels, without = run("predict", tmp_path / "clf", labelled), run("predict", tmp_path / "clf", bare)
     assert with_labels.stdout.splitlines() == without.stdout.splitlines() == expected
@@ -387,20 +384,13 @@ def test_the_commands(tmp_path):
 
 
 def test_predicted_tags_scores_and_answers_as_lines():
-    from firth.cli.lm.predict import _rows as lines
-    from firth.lm.neural.answers import Prediction
-    from firth.lm.neural.examples import Example
+    def lines(task, found, *texts):
+        return list(lines_of(task, Example(texts, None, ""), found))
 
-    assert list(lines("tag", Example(("EU", "is"), None, ""), Prediction(("B", "O"), (0.5, 1.0)))) == [
-        "EU\tB",
-        "is\tO",
-        "",
-    ]
-    assert list(lines("similarity", Example(("a", "b\tc"), None, ""), Prediction(2.5))) == ["2.5000\ta\tb c"]
-    assert list(lines("choice", Example(("c", "x", "y"), None, ""), Prediction(1, (0.25, 0.75)))) == [
-        "1\t0.7500\tc\tx\ty"
-    ]
-    assert list(lines("span", Example(("q", "x y"), None, ""), Prediction("y", 0.5, 2))) == ["y\t0.5000\tq"]
+    assert lines("tag", Prediction(("B", "O"), (0.5, 1.0)), "EU", "is") == ["EU\tB", "is\tO", ""]
+    assert lines("similarity", Prediction(2.5), "a", "b\tc") == ["2.5000\ta\tb c"]
+    assert lines("choice", Prediction(1, (0.25, 0.75)), "c", "x", "y") == ["1\t0.7500\tc\tx\ty"]
+    assert lines("span", Prediction("y", 0.5, 2), "q", "x y") == ["y\t0.5000\tq"]
 
 
 @pytest.mark.parametrize(

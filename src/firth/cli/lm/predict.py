@@ -48,7 +48,7 @@ def command(
     examples = read_examples(file, known.task, labels=known.labels, encoding=encoding)
     found = known.predict(examples, batch=batch)
     lines = [
-        json.dumps(each.as_dict(), ensure_ascii=False) if as_json else "\n".join(_rows(known.task, example, each))
+        json.dumps(each.as_dict(), ensure_ascii=False) if as_json else "\n".join(lines_of(known.task, example, each))
         for example, each in zip(examples, found, strict=True)
     ]
     if out is None:
@@ -62,7 +62,7 @@ def command(
         click.echo(", ".join(f"{name} {value:.4f}" for name, value in figures.items()), err=True)
 
 
-def _rows(task: str, example: Example, found: Prediction) -> Iterator[str]:
+def lines_of(task: str, example: Example, found: Prediction) -> Iterator[str]:
     """The lines for an example, tabs and line ends in its texts made spaces."""
     texts = [" ".join(text.split()) for text in example.texts]
     if task == "tag":
