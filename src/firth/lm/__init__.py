@@ -5,14 +5,12 @@
 
 from __future__ import annotations
 
-import json
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from firth.errors import FormatError
-from firth.files import CONFIG, read_directory
-from firth.lm.kinds import NEURAL
+from firth.files import read_directory
+from firth.lm.kinds import NEURAL, is_foreign
 from firth.lm.ngram import arpa
 from firth.lm.ngram.model import KIND, NGram, State, WordScore
 from firth.lm.ngram.smoothing import AddK, JelinekMercer, Katz, KneserNey, MaximumLikelihood, ModifiedKneserNey
@@ -43,7 +41,7 @@ def is_model(path: str | Path) -> bool:
     """Whether `load` opens it: a directory of a language model, Firth's or Hugging Face's, or an ARPA file."""
     if not Path(path).is_dir():
         return arpa.is_arpa(path)
-    return _is_foreign(path) or read_directory(path).config.get("kind") in (KIND, *NEURAL)
+    return is_foreign(path) or read_directory(path).config.get("kind") in (KIND, *NEURAL)
 
 
 def load(path: str | Path) -> NGram | Neural:
@@ -53,7 +51,7 @@ def load(path: str | Path) -> NGram | Neural:
     """
     if not Path(path).is_dir():
         return NGram.load(path)
-    kind = None if _is_foreign(path) else read_directory(path).config.get("kind")
+    kind = None if is_foreign(path) else read_directory(path).config.get("kind")
     if kind == KIND:
         return NGram.load(path)
     if kind is not None and kind not in NEURAL:
@@ -61,14 +59,6 @@ def load(path: str | Path) -> NGram | Neural:
     from firth.lm.neural.model import Neural
 
     return Neural.load(path)
-
-
-def _is_foreign(path: str | Path) -> bool:
-    """Whether a directory has a config.json as Hugging Face's libraries write it."""
-    with suppress(OSError, ValueError, RecursionError):
-        config = json.loads((Path(path) / CONFIG).read_bytes())
-        return isinstance(config, dict) and "model_type" in config and config.get("format") != "firth"
-    return False
 
 
 def __getattr__(name: str) -> Any:

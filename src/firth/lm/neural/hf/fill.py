@@ -57,7 +57,9 @@ def built(
             "belong together"
         )
     if absent:
-        network = create()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)  # what is left random is the same each time
+            network = create()
     else:
         with torch.device("meta"):  # nothing is drawn that would be overwritten
             network = create().to_empty(device="cpu")
