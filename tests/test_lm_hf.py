@@ -4,6 +4,7 @@ import json
 import pickle
 import shutil
 import warnings
+from contextlib import suppress
 from pathlib import Path
 
 import checkpoints
@@ -378,6 +379,39 @@ def test_a_file_cut_anywhere_is_refused(whole, data):
     hf.read(whole)
 
 
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers(-2, 9) | st.floats(allow_nan=False) | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=2), inner, max_size=2),
+    max_leaves=3,
+)
+
+
+@pytest.fixture(scope="module")
+def task_folder(pieces, tmp_path_factory):
+    """A task of BERT with the files that most checkpoints have."""
+    folder = old_files(
+        tmp_path_factory.mktemp("task"), "bert", pieces["bert"], do_lower_case=True, unk_token="[UNK]"
+    )
+    task_model("bert", "SequenceClassification", pieces["bert"]).save_pretrained(folder)
+    (folder / "added_tokens.json").write_text("{}")
+    return folder
+
+
+@pytest.mark.filterwarnings("ignore::firth.errors.FirthWarning")
+@given(st.data())
+def test_settings_of_any_value_are_taken_or_refused(task_folder, data):
+    file = task_folder / data.draw(st.sampled_from(["config.json", "tokenizer_config.json", "added_tokens.json"]))
+    whole = file.read_text()
+    more = ["classifier_dropout", "problem_type", "id2label", "eos_token", "strip_accents", "<a>", "n_inner"]
+    key = data.draw(st.sampled_from([*json.loads(whole), *more]))
+    try:
+        file.write_text(json.dumps(json.loads(whole) | {key: data.draw(ANYTHING)}))
+        with suppress(FormatError):
+            hf.read(task_folder)
+    finally:
+        file.write_text(whole)
+
+
 def test_an_index_names_files_beside_it(whole, tmp_path):
     folder = shutil.copytree(whole, tmp_path / "copy")
     shard = min(folder.glob("model-*.safetensors"))
@@ -694,6 +728,13 @@ def test_other_heads_are_refused(pieces, tmp_path):
     )
     with pytest.raises(FormatError, match="several labels each"):
         Task.load(save(tmp_path / "several", several, pieces["bert"]))
+    for shape in ((), (3,), (3, 7), (0, 8)):
+        folder = save(
+            tmp_path / str(shape), task_model("bert", "SequenceClassification", pieces["bert"]), pieces["bert"]
+        )
+        rewrite(folder, lambda stored, shape=shape: {**stored, "classifier.weight": torch.ones(shape)})
+        with pytest.raises(FormatError, match="is no head of BertForSequenceClassification"):
+            Task.load(folder)
     plain = theirs("bert", TINY, vocabulary=len(pieces["bert"]))
     with pytest.raises(FormatError, match="has no head of a task of BERT"):
         Task.load(save(tmp_path / "plain", plain, pieces["bert"]))
@@ -705,7 +746,7 @@ def test_other_heads_are_refused(pieces, tmp_path):
 
 def test_a_language_model_leaves_a_head_out_with_a_word(pieces, tmp_path):
     save(tmp_path, task_model("gpt2", "SequenceClassification", pieces["gpt2"]), pieces["gpt2"])
-    with pytest.warns(FirthWarning, match="its head of the task classify is left out"):
+    with pytest.warns(FirthWarning, match="its head for the task classify is left out"):
         hf.read(tmp_path)
 
 

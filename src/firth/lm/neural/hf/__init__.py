@@ -88,7 +88,7 @@ def _read(folder: Path) -> tuple[str, Network, Tokens, Head | None, list[str]]:
     kind, tokens, settings = _KINDS[name], read_tokens(folder, name), read_json(folder / CONFIG)
     config = _config(kind, settings, tokens, folder)
     stored = named_plainly(open_weights(folder), kind.names, folder)
-    head = taken_head(stored, settings, folder)
+    head = taken_head(stored, settings, config.dims, folder)
     create = partial(kind.module.create, config, tokens)
     network, absent = built(create, kind.names, config.layers, stored, folder)
     return name, cast(Network, network.eval()), tokens, head, absent

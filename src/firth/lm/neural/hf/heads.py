@@ -38,30 +38,38 @@ class Head:
     dropout: float
 
 
-def taken_head(stored: dict[str, Tensor], settings: dict[str, Any], folder: Path) -> Head | None:
+def taken_head(stored: dict[str, Tensor], settings: dict[str, Any], dims: int, folder: Path) -> Head | None:
     """The head that a checkpoint's class has, its weights taken out of `stored`; raises `FormatError`."""
-    architecture = str((settings.get("architectures") or [""])[0]).replace("DoubleHeadsModel", "ForMultipleChoice")
+    match settings.get("architectures"):
+        case [str() as architecture, *_]:
+            architecture = architecture.replace("DoubleHeadsModel", "ForMultipleChoice")
+        case _:
+            return None
     task = next((task for task, name in _CLASSES.items() if architecture.endswith(name)), None)
     module = next((module for module in _MODULES if f"{module}.weight" in stored), None)
     if task is None or module is None:
         return None
-    weight = stored.pop(f"{module}.weight").float()
-    bias = stored.pop(f"{module}.bias", torch.zeros(weight.shape[:1])).float()
     if settings.get("problem_type") == "multi_label_classification":
         raise FormatError(f"{folder}: gives texts several labels each; Firth's tasks give one")
-    labels: tuple[str, ...] = ()
-    if task == "classify" and len(weight) == 1:
+    weight = stored.pop(f"{module}.weight").float()
+    bias = stored.pop(f"{module}.bias", torch.zeros(weight.shape[:1])).float()
+    outputs = {"span": 2, "choice": 1}.get(task, max(bias.numel(), 1))
+    if weight.shape != (outputs, dims) or bias.shape != (outputs,):
+        raise FormatError(
+            f"{folder}: {module} of shape {list(weight.shape)} is no head of {architecture}; take the whole again"
+        )
+    if task == "classify" and outputs == 1:
         task = "similarity"
-    elif task in ("classify", "tag"):
-        names = settings.get("id2label") or {}
-        labels = tuple(str(names.get(str(number), f"LABEL_{number}")) for number in range(len(weight)))
-    outputs = {"span": 2, "choice": 1}.get(task, len(weight))
-    if weight.ndim != 2 or len(weight) != outputs or bias.shape != weight.shape[:1]:
-        raise FormatError(f"{folder}: {module} of shape {list(weight.shape)} is no head of {architecture}")
+    labels = _labels(settings.get("id2label"), outputs) if task in ("classify", "tag") else ()
     dropout = settings.get("classifier_dropout")
-    return Head(
-        task, weight, bias, labels, settings.get("hidden_dropout_prob", 0.1) if dropout is None else dropout
-    )
+    dropout = settings.get("hidden_dropout_prob", 0.1) if dropout is None else dropout
+    return Head(task, weight, bias, labels, dropout)
+
+
+def _labels(names: Any, count: int) -> tuple[str, ...]:
+    """Those of config.json, and for others what `transformers` calls them."""
+    known = names if isinstance(names, dict) else {}
+    return tuple(str(known.get(str(number), f"LABEL_{number}")) for number in range(count))
 
 
 def head_settings(head: Head) -> dict[str, Any]:
