@@ -61,10 +61,10 @@ __all__ = [
 ]
 
 
-def load(path: str | Path) -> Vectors | Word2Vec | lm.NGram:
+def load(path: str | Path) -> Vectors | Word2Vec | lm.NGram | lm.Neural:
     """Open what Firth saves or reads: a model's directory gives the model, vectors in any format `Vectors`.
 
-    An ARPA file gives a language model.
+    An ARPA file, or a directory that Hugging Face's libraries wrote, gives a language model.
     """
     if Path(path).is_dir() and read_directory(path).config.get("kind") == KIND:
         return Word2Vec.load(path)

@@ -22,10 +22,10 @@ def macro_f1(gold: Sequence[str], predicted: Sequence[str]) -> float:
 
 
 def pearson(gold: Sequence[float], predicted: Sequence[float]) -> float:
-    """The correlation of two lists of numbers, in [−1, 1]; NaN where one of them has no differences."""
+    """The correlation of two lists of numbers, in [−1, 1]; 0 where one of them has no differences."""
     one, other = (np.asarray(each, np.float64) - np.mean(each) for each in (gold, predicted))
     lengths = np.linalg.norm(one) * np.linalg.norm(other)
-    return float(one @ other / lengths) if lengths else float("nan")
+    return float(one @ other / lengths) if lengths else 0.0
 
 
 def spearman(gold: Sequence[float], predicted: Sequence[float]) -> float:

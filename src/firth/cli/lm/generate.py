@@ -44,11 +44,11 @@ def command(
 ) -> None:
     """Go on from PROMPT, the beginning of a sentence, with words drawn from what a model foresees.
 
-    MODEL is what firth lm train wrote, or an ARPA file.
+    MODEL is what firth lm train wrote, a Hugging Face directory, or an ARPA file.
     """
     found = lm.load(model)
     for number in range(samples):
-        text = " ".join(
-            [*prompt.split(), *found.generate(prompt, length=length, sampling=sampling, seed=seed + number)]
-        )
+        text = found.generate(prompt, length=length, sampling=sampling, seed=seed + number)
+        if not isinstance(text, str):  # the words that go on
+            text = " ".join([*prompt.split(), *text])
         click.echo(json.dumps({"text": text, "seed": seed + number}, ensure_ascii=False) if as_json else text)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from firth.errors import SettingsError
+from firth.lm.neural.inputs import word_pieces
 from firth.lm.neural.network import Network
 from firth.lm.neural.tokens import Tokens
 from firth.settings import whole
@@ -19,42 +20,69 @@ Layer = int | Literal["top", "mix", "all"]
 Pool = Literal["mean", "max", "cls", "last"]
 Floats = NDArray[np.float32]
 
+# The states of the tokens (…, T, D), and that of [CLS] (…, D), to one vector (…, D).
+_POOLS: dict[str, Callable[[Floats, Floats], Floats]] = {
+    "mean": lambda states, first: states.mean(-2),
+    "max": lambda states, first: states.max(-2),
+    "last": lambda states, first: states[..., -1, :],
+    "cls": lambda states, first: first,
+}
+
 
 def embed(
     network: Network, tokens: Tokens, texts: Sequence[str], *, layer: Layer, pool: Pool | None, batch: int
 ) -> list[Floats] | Floats:
     """See `Neural.embed`."""
-    _check(network, tokens, layer, pool)
+    if pool not in (None, *_POOLS):
+        raise SettingsError(f"pool={pool!r} must be None, {', '.join(map(repr, _POOLS))}")
+    if pool == "cls" and tokens.cls is None:
+        raise SettingsError(f"pool='cls' needs a model with [CLS], and {tokens.kind} have none; take 'mean'")
     encoded = tokens.encode_all(texts)
     for number, ids in enumerate(encoded):
         if not ids:
             raise SettingsError(f"text {number} ({texts[number][:40]!r}) has no tokens; leave it out")
-    head, tail = _around(tokens)
-    order = sorted(range(len(texts)), key=lambda number: len(encoded[number]))
     found: list[Floats] = [np.empty(0, np.float32)] * len(texts)
-    network.eval()
-    with torch.inference_mode():
-        for at in range(0, len(order), whole("batch", batch, 1)):
-            some = order[at : at + batch]
-            rows = [[*head, *encoded[number], *tail] for number in some]
-            together, mask = padded(rows, tokens.pad)
-            device = network.embeddings.device
-            layers = network.hidden(together.to(device), mask=mask.to(device))
-            states = _chosen(layers, layer)  # (B, T, D) or (B, L + 1, T, D)
-            for number, row, each in zip(some, rows, states, strict=True):
-                inside = each[..., len(head) : len(row) - len(tail), :]
-                pooled = inside if pool is None else _pooled(inside, each, pool)
-                found[number] = pooled.float().cpu().numpy()
+    for number, states, first in _states(network, tokens, encoded, layer, batch):
+        found[number] = states if pool is None else _POOLS[pool](states, first)
     return found if pool is None else np.stack(found)
 
 
-def _check(network: Network, tokens: Tokens, layer: Layer, pool: Pool | None) -> None:
+def embed_words(
+    network: Network, tokens: Tokens, sentences: Sequence[Sequence[str]], *, layer: Layer, batch: int
+) -> list[Floats]:
+    """See `Neural.embed_words`."""
+    if empty := [number for number, words in enumerate(sentences) if not words]:
+        raise SettingsError(f"sentence {empty[0]} has no words; leave it out")
+    pieces = [word_pieces(words, tokens) for words in sentences]
+    rows = [[id for word in words for id in word] for words in pieces]
+    found: list[Floats] = [np.empty(0, np.float32)] * len(rows)
+    for number, states, _ in _states(network, tokens, rows, layer, batch):
+        ends = np.cumsum([len(word) for word in pieces[number]])
+        words = np.split(states, ends[:-1], axis=-2)
+        found[number] = np.stack([each.mean(-2) for each in words], axis=-2)
+    return found
+
+
+def _states(
+    network: Network, tokens: Tokens, rows: Sequence[Sequence[int]], layer: Layer, batch: int
+) -> Iterator[tuple[int, Floats, Floats]]:
+    """The number of each row, the states of its tokens (…, T, D), and that of the very first (…, D).
+
+    Rows of like length are read together, so they come in another order.
+    """
     if layer not in ("top", "mix", "all") and not isinstance(layer, int):
         raise SettingsError(f"layer={layer!r} must be 'top', 'mix', 'all' or a number, 0 being the embeddings")
-    if pool not in (None, "mean", "max", "cls", "last"):
-        raise SettingsError(f"pool={pool!r} must be None, 'mean', 'max', 'cls' or 'last'")
-    if pool == "cls" and tokens.cls is None:
-        raise SettingsError(f"pool='cls' needs a model with [CLS], and {tokens.kind} have none; take 'mean'")
+    head, tail = _around(tokens)
+    order = sorted(range(len(rows)), key=lambda number: len(rows[number]))
+    device = network.embeddings.device
+    network.eval()
+    for at in range(0, len(order), whole("batch", batch, 1)):
+        some = order[at : at + batch]
+        together, mask = padded([[*head, *rows[number], *tail] for number in some], tokens.pad)
+        with torch.inference_mode():
+            states = _chosen(network.hidden(together.to(device), mask=mask.to(device)), layer)
+        for number, each in zip(some, states.float().cpu().numpy(), strict=True):
+            yield number, each[..., len(head) : len(head) + len(rows[number]), :], each[..., 0, :]
 
 
 def _around(tokens: Tokens) -> tuple[list[int], list[int]]:
@@ -86,12 +114,3 @@ def _chosen(layers: list[Tensor], layer: Layer) -> Tensor:
         raise SettingsError(f"layer={layer!r} needs layers of one size, and these have {sizes}; choose one")
     stacked = torch.stack(layers, 1)
     return stacked.mean(1) if layer == "mix" else stacked
-
-
-def _pooled(inside: Tensor, whole_row: Tensor, pool: Pool) -> Tensor:
-    """(…, T, D) to (…, D)."""
-    if pool == "cls":
-        return whole_row[..., 0, :]
-    if pool == "last":
-        return inside[..., -1, :]
-    return inside.mean(-2) if pool == "mean" else inside.amax(-2)

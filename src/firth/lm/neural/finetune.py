@@ -95,7 +95,10 @@ class Task:
         B-, I- and O, accuracy and macro_f1 of the words (tag); f1 and exact_match as SQuAD has them (span).
         """
         examples = read_examples(source, self.task, labels=self.labels, encoding=encoding)
-        found = self.predict(with_targets(examples, self.task), batch=batch)
+        return self.measured(examples, self.predict(with_targets(examples, self.task), batch=batch))
+
+    def measured(self, examples: Sequence[Example], found: Sequence[Prediction]) -> dict[str, float]:
+        """How right predictions of examples with targets are, as `evaluate` tells."""
         return measured(self.task, examples, found)
 
     def save(self, path: str | Path) -> None:
@@ -225,7 +228,7 @@ def finetune(
     _tell_of_cut([*encoded, *held_encoded], made.layout)
 
     def measure() -> dict[str, float]:
-        found = measured(task, held, made._predicted(held_encoded, BATCH))
+        found = made.measured(held, made._predicted(held_encoded, BATCH))
         return {"error": 1 - next(iter(found.values())), **found}
 
     with watching(progress, log) as watcher:

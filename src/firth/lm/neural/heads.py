@@ -186,7 +186,7 @@ class TaskNetwork(nn.Module):
         if self.task == "similarity":
             return scores[:, 0]
         if self.task == "choice":
-            return pad_sequence(torch.split(scores[:, 0], batch["counts"].tolist()), True, -torch.inf)
+            return pad_sequence(list(torch.split(scores[:, 0], batch["counts"].tolist())), True, -torch.inf)
         return scores
 
     def _language(self, batch: Batch, top: Tensor) -> Tensor:

@@ -119,8 +119,8 @@ class _Run:
             if interrupt.is_set():
                 raise KeyboardInterrupt
         self._note()
-        if self.measure and "best" in {name.partition(".")[0] for name in standing.tensors}:
-            self.network.load_state_dict(_part(standing.tensors, "best"))
+        if best := _part(standing.tensors, "best"):
+            self.network.load_state_dict(best)
         self.network.eval()
 
     def _step(self) -> None:
@@ -235,7 +235,7 @@ class _Run:
         """Put down where the training stands."""
         self._settle()
         standing = self.standing
-        standing.seconds = time.monotonic() - self.began
+        standing.seconds, standing.noted = time.monotonic() - self.began, standing.step
         for name, each in self.named.items():
             if state := self.optimizer.state.get(each):
                 standing.tensors[f"first.{name}"] = state["exp_avg"].cpu()

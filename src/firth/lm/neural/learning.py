@@ -70,6 +70,7 @@ class Standing:
     """
 
     step: int = 0
+    noted: int = 0  # the step that `tensors` are of
     read: int = 0  # tokens, over all epochs
     seconds: float = 0.0
     updates: int = 0  # of AdamW: float16 leaves steps out

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, overload
@@ -16,18 +16,20 @@ from firth.checkpoint import Checkpoint, Origin, Reading
 from firth.corpus import Corpus, Source
 from firth.errors import FirthError, SettingsError, TrainingError
 from firth.evaluate.perplexity import Perplexity, TokenScores, perplexity_of
-from firth.lm.neural import embedding, saved, scoring
-from firth.lm.neural import tokens as all_tokens
+from firth.lm.kinds import is_foreign
+from firth.lm.neural import embedding, generate, hf, saved, scoring
 from firth.lm.neural.devices import device_named
 from firth.lm.neural.embedding import Floats, Layer, Pool
+from firth.lm.neural.examples import TaskName
+from firth.lm.neural.finetune import Task, finetune
+from firth.lm.neural.fitting import learn_tokens, same_text, train
 from firth.lm.neural.kinds import config_of, learning_of, module_of
-from firth.lm.neural.learn import learn
 from firth.lm.neural.learning import Standing
-from firth.lm.neural.losses import mean_losses
 from firth.lm.neural.network import Network
 from firth.lm.neural.saved import Learnt, Unfinished
-from firth.lm.neural.stream import Stream, lines
-from firth.lm.neural.tokens import SpelledTokens, Tokens, WordTokens
+from firth.lm.neural.scoring import PieceScore
+from firth.lm.neural.stream import Stream
+from firth.lm.neural.tokens import Tokens
 from firth.lm.sampling import Sampling
 from firth.progress import Watcher, watching
 from firth.settings import whole
@@ -90,11 +92,11 @@ class Neural:
     ) -> Neural:
         """Learn from any source that `Corpus.read` takes; a line is a text, its end a token.
 
-        `learning` are fields of `firth.lm.neural.learn.Learning`: epochs, batch, learning_rate, seed…; those left
-        out are what suits the kind. With a text `held_out`, its loss is told after each epoch, and the weights end
-        up as they were when that was lowest. `update` goes on with the tokens and weights there are. `device` is
-        "cpu", "cuda" or "mps"; None takes a GPU where there is one. `checkpoint` names a directory where the model
-        is saved at each epoch's end, and as often as a `Checkpoint` says; `resume` goes on from there.
+        `learning` are fields of `firth.lm.neural.learning.Learning`: epochs, batch, learning_rate, seed…; those
+        left out are what suits the kind. With a text `held_out`, its loss is told after each epoch, and the
+        weights end up as they were when that was lowest. `update` goes on with the tokens and weights there are.
+        `device` is "cpu", "cuda" or "mps"; None takes a GPU where there is one. `checkpoint` names a directory
+        where the model is saved at each epoch's end, and as often as a `Checkpoint` says; `resume` goes on there.
 
         `tokenizer` makes words, for tokens that are words. Raises `CorpusError`, `SettingsError` or
         `TrainingError`; then the model is as it was. After a KeyboardInterrupt it has what was learnt until then.
@@ -103,20 +105,19 @@ class Neural:
         reading = Reading(source, tokenizer, encoding, errors, cache)
         saves = checkpoint if isinstance(checkpoint, Checkpoint | None) else Checkpoint(checkpoint)
         with watching(progress, log) as watcher:
-            tokens = self.tokens if update else self._given or self._learn_tokens(reading, watcher)
+            tokens = self.tokens if update else self._given
+            tokens = tokens or learn_tokens(self.token_kind, self.vocabulary, reading, watcher)
             network = copy.deepcopy(self.network) if update else self._create(tokens, settings.seed)
-            stream = Stream.read(reading, tokens, watcher.reading)
-            held = None if held_out is None else Origin(reading.again(held_out), "")
+            text = Stream.read(reading, tokens, watcher.reading)
             unfinished = Unfinished(
-                Path(saves.path) if saves else Path(),
-                Standing(),
-                settings,
-                Origin(reading, stream.digest()),
-                held,
-                saves.every if saves else None,
+                path=None if saves is None else Path(saves.path),
+                standing=Standing(),
+                learning=settings,
+                text=Origin(reading, text.digest()),
+                held_out=None if held_out is None else Origin(reading.again(held_out), ""),
+                every=None if saves is None else saves.every,
             )
-            model = Learnt(self.kind, network, tokens)
-            self._train(model, stream, unfinished, device, watcher, saves is not None)
+            self._train(Learnt(self.kind, network, tokens), text, unfinished, device, watcher)
         return self
 
     def resume(
@@ -135,92 +136,10 @@ class Neural:
         unfinished = self.learnt.unfinished
         if unfinished is None:
             raise TrainingError("this training has ended; fit with update=True learns more")
-        origin = unfinished.text
-        reading = origin.reading.again(source)
-        if reading.source is None or reading.tokenizer is None:
-            raise TrainingError(
-                "the text was sentences, standard input or made words by a function, which no checkpoint keeps; "
-                "train from the start"
-            )
         with watching(progress, log) as watcher:
-            stream = Stream.read(reading, self.tokens, watcher.reading)
-            if stream.digest() != origin.digest:
-                raise TrainingError(
-                    f"{reading.name} is no longer the text that training began with; restore it, or train from "
-                    "the start"
-                )
-            self._train(self.learnt, stream, unfinished, device, watcher, saving=True)
+            text = same_text(unfinished.text, source, self.tokens, watcher)
+            self._train(self.learnt, text, unfinished, device, watcher)
         return self
-
-    def _train(
-        self,
-        model: Learnt,
-        stream: Stream,
-        unfinished: Unfinished,
-        device: str | None,
-        watcher: Watcher,
-        saving: bool,
-    ) -> None:
-        settings, network, chosen = unfinished.learning, model.network, device_named(device)
-        parameters = sum(each.numel() for each in network.parameters())
-        watcher.message(
-            f"{len(stream):,} {model.tokens.kind} in {stream.lines:,} lines, vocabulary {len(model.tokens):,}; "
-            f"{model.kind}: {parameters:,} parameters, on {chosen.type}",
-            tokens=len(stream),
-            vocabulary=len(model.tokens),
-            parameters=parameters,
-        )
-        measure = self._measure(model, unfinished, chosen, watcher)
-        standing = unfinished.standing
-
-        def keep(standing: Standing, *, ended: bool = False) -> None:
-            left = None if ended else replace(unfinished, standing=standing)
-            self._learnt = replace(model, history=standing.history, unfinished=left)
-            if saving and (ended or standing.step):
-                saved.save(unfinished.path, self._learnt)
-
-        learn(
-            network,
-            network.batches(stream),
-            settings,
-            device=chosen,
-            watcher=watcher,
-            measure=measure,
-            standing=standing,
-            checkpoint=keep,
-            every=unfinished.every,
-        )
-        keep(standing, ended=True)
-
-    def _measure(
-        self, model: Learnt, unfinished: Unfinished, device: torch.device, watcher: Watcher
-    ) -> Callable[[], Mapping[str, float]] | None:
-        if unfinished.held_out is None:
-            if unfinished.learning.patience is not None:
-                raise SettingsError("patience goes by the loss of a text held out; pass held_out")
-            return None
-        batches = model.network.batches(Stream.read(unfinished.held_out.reading, model.tokens, watcher.reading))
-        if not len(batches):
-            raise TrainingError("the text held out is too short to be cut into batches; give more of it")
-        settings = unfinished.learning
-        size = settings.batch
-
-        def measure() -> Mapping[str, float]:
-            means = mean_losses(model.network, batches, batch=size, device=device, precision=settings.precision)
-            return {f"held_out_{name}": each for name, each in means.items()}
-
-        return measure
-
-    def _learn_tokens(self, reading: Reading, watcher: Watcher) -> Tokens:
-        if self.token_kind in ("words", "spelled"):
-            corpus = reading.corpus(watcher.reading)
-            kind = SpelledTokens if self.token_kind == "spelled" else WordTokens
-            return kind.of(corpus.vocab.prune(max_size=self.vocabulary), len(corpus.offsets) - 1)
-        if reading.source == "-":
-            raise SettingsError(
-                "standard input can be read only once, and tokens are learnt first; save it to a file"
-            )
-        return all_tokens.train(self.token_kind, lambda: lines(reading, watcher.reading), self.vocabulary)
 
     def _create(self, tokens: Tokens, seed: int) -> Network:
         config = config_of(self.kind, self.size, len(tokens), self.settings)
@@ -229,12 +148,35 @@ class Neural:
             network: Network = module_of(self.kind).create(config, tokens)
         return network
 
+    def _train(
+        self, model: Learnt, text: Stream, unfinished: Unfinished, device: str | None, watcher: Watcher
+    ) -> None:
+        before, standing = self._learnt, unfinished.standing
+
+        def note(found: Learnt) -> None:
+            self._learnt = found
+
+        try:
+            train(model, text, unfinished, device_named(device), watcher, note)
+        except KeyboardInterrupt:
+            if self._learnt is not before and standing.noted != standing.step:  # the second one, amid a step
+                self._learnt = replace(model, history=standing.history)
+            raise
+        except BaseException:
+            self._learnt = before
+            raise
+
     @property
     def learnt(self) -> Learnt:
         """All that the model knows; raises `FirthError` before `fit`."""
         if self._learnt is None:
             raise FirthError("the model has learnt nothing yet; call fit first")
         return self._learnt
+
+    @property
+    def started(self) -> bool:
+        """Whether there is anything that it has learnt."""
+        return self._learnt is not None
 
     @property
     def network(self) -> Network:
@@ -271,6 +213,13 @@ class Neural:
         missing = np.zeros(len(ids), np.bool_) if unknown is None else (ids == unknown) | (ids >= len(self.tokens))
         return TokenScores(log / np.float32(math.log(10)), missing)
 
+    def full_scores(self, sentence: str) -> list[PieceScore]:
+        """log10 P of each token of a line, and of its end, as it is foreseen where no text stands before."""
+        ids = [*self.tokens.encode(sentence), self.tokens.end]
+        found = self._scores(Stream(np.array(ids), np.array([0, len(ids)]), self.tokens.end), None)
+        columns = (self.tokens.pieces(ids), found.log10.tolist(), found.unknown.tolist())
+        return [PieceScore(*each) for each in zip(*columns, strict=True)]
+
     def perplexity(
         self,
         source: Source,
@@ -303,13 +252,19 @@ class Neural:
         """The states of the tokens of each text, float32 (T_i, D), or pooled, (N, D).
 
         `layer` is "top", a number from 0, the embeddings, "mix", the mean of all, or "all" of them,
-        (L + 1, T_i, D), or (N, L + 1, D) pooled. `pool` is "mean" or "max" over the tokens, "last", the last of them, or
-        "cls", BERT's [CLS]. BERT's texts are put between [CLS] and [SEP], ELMo's between ends of lines; neither is
-        among the T_i. Raises `SettingsError` for a text without tokens, or longer than the network reads.
+        (L + 1, T_i, D), or (N, L + 1, D) pooled. `pool` is "mean" or "max" over the tokens, "last", the last of
+        them, or "cls", BERT's [CLS]. BERT's texts are put between [CLS] and [SEP], ELMo's between ends of lines;
+        neither is among the T_i. Raises `SettingsError` for a text without tokens, or one that is too long.
         """
         if isinstance(texts, str):
             raise SettingsError("texts are a list of strings; put the text between brackets")
         return embedding.embed(self.network, self.tokens, texts, layer=layer, pool=pool, batch=batch)
+
+    def embed_words(
+        self, sentences: Sequence[Sequence[str]], *, layer: Layer = "top", batch: int = 32
+    ) -> list[Floats]:
+        """The states of the words of each sentence, float32 (W_i, D): the mean over a word's pieces."""
+        return embedding.embed_words(self.network, self.tokens, sentences, layer=layer, batch=batch)
 
     @overload
     def generate(
@@ -332,14 +287,12 @@ class Neural:
         `length` tokens at most, up to the line's end; the unknown word is never drawn. The same seed gives the
         same text; of several prompts the next has the next seed.
         """
-        from firth.lm.neural.generate import generate
-
         prompts = [prompt] if isinstance(prompt, str) else list(prompt)
         tokens = self.tokens
         never = [
             id for id in (tokens.unknown, tokens.pad, tokens.cls, tokens.mask) if id not in (None, tokens.end)
         ]
-        found = generate(
+        found = generate.generate(
             self.network,
             [tokens.encode(each) or [tokens.end] for each in prompts],
             length=length,
@@ -355,13 +308,23 @@ class Neural:
         ]
         return texts[0] if isinstance(prompt, str) else texts
 
+    def finetune(self, dataset: Any, *, task: TaskName, **settings: Any) -> Task:
+        """Teach a copy of the network a task, as `firth.lm.neural.finetune.finetune` tells; this one stays."""
+        return finetune(self.kind, self.network, self.tokens, dataset, task=task, **settings)
+
     def save(self, path: str | Path) -> None:
         """Write a directory that `firth.lm.load` opens, and `Vectors.load`; the old one stays whole till then."""
         saved.save(path, self.learnt)
 
+    def export(self, path: str | Path) -> None:
+        """Write a new directory that Hugging Face's libraries open; raises `SettingsError` for NNLM and ELMo."""
+        hf.write(path, self.network, self.tokens)
+
     @classmethod
     def load(cls, path: str | Path) -> Neural:
         """The model that `save` wrote, or Hugging Face's libraries; raises `FormatError`."""
+        if is_foreign(path):
+            return cls._of(Learnt(*hf.read(path)))
         return cls._of(saved.load(path))
 
     @classmethod

@@ -31,9 +31,9 @@ TRAINING = "training.safetensors"
 
 @dataclass(frozen=True)
 class Unfinished:
-    """What a model that is still to learn keeps; only where it lies, it need not keep."""
+    """What a model that is still to learn keeps; only where it is saved, if anywhere, it need not keep."""
 
-    path: Path
+    path: Path | None
     standing: Standing
     learning: Learning
     text: Origin

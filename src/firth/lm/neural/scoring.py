@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -15,6 +17,14 @@ from firth.lm.neural.tokens import Tokens
 from firth.settings import whole
 
 _SCORES = 1 << 24  # that exist at once
+
+
+class PieceScore(NamedTuple):
+    """log10 P(token | tokens before it), and whether the token is the unknown word."""
+
+    word: str
+    log10: float
+    unknown: bool
 
 
 def log_probabilities(

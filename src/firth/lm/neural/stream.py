@@ -31,13 +31,13 @@ class Stream:
     """All lines of a text one after another, each with the end token behind it.
 
     `ids` is uint16 or uint32 of shape (N,), mapped from disk; line s is `ids[offsets[s]:offsets[s + 1]]`, the last
-    of which is `end`; `offsets` is int64 of shape (S + 1,). `bytes` is the size of the text in UTF-8.
+    of which is `end`; `offsets` is int64 of shape (S + 1,). `bytes` is the text's size in UTF-8 if known.
     """
 
-    ids: NDArray[np.unsignedinteger]
+    ids: NDArray[np.integer]
     offsets: NDArray[np.int64]
     end: int
-    bytes: int
+    bytes: int = 0
 
     def __len__(self) -> int:
         return len(self.ids)
