@@ -141,12 +141,13 @@ LINES = ["the cat sat on the mat", "a dog ran to the cat", "the dog sat on a mat
 SMALL = {"dims": 16, "layers": 1, "heads": 2, "context": 12}
 
 
-@pytest.fixture(
-    scope="module", params=[("gpt", "words"), ("gpt2", "bytes"), ("nnlm", "words"), ("elmo", "spelled")]
-)
+TOKENS = {"gpt": "words", "gpt2": "bytes", "nnlm": "words", "elmo": "spelled"}
+
+
+@pytest.fixture(scope="module", params=TOKENS)
 def model(request, tmp_path_factory):
     """A model that has learnt a little."""
-    kind, tokens = request.param
+    kind, tokens = request.param, TOKENS[request.param]
     settings = SMALL if kind.startswith("gpt") else {"dims": 16}
     pieces = {"vocabulary": 280} if tokens == "bytes" else {}
     text = tmp_path_factory.mktemp("text") / "text.txt"
@@ -160,21 +161,21 @@ def test_a_model_goes_on_from_the_beginning_of_a_line(model):
     texts = model.generate(prompts, length=15, seed=3)
     assert all(text.startswith(prompt) for text, prompt in zip(texts, prompts, strict=True))
     assert texts == [model.generate(prompt, length=15, seed=3 + row) for row, prompt in enumerate(prompts)]
-    assert texts != model.generate(prompts, length=15, seed=9)
-    assert not any("<unk>" in text for text in texts)
+    hot = [model.generate(prompts, length=15, seed=seed, sampling=Sampling(temperature=3)) for seed in (3, 9)]
+    assert hot[0] != hot[1]
+    assert not any("<unk>" in text for text in hot[0])
 
 
 def test_a_model_says_after_a_prompt_what_it_says_after_an_end_of_line(model):
-    if model.token_kind == "bytes":
-        pytest.skip("pieces that no text is made of")
     tokens = model.tokens
     ids = [tokens.end, *tokens.encode("the cat sat")]
     with torch.no_grad():
         scores = model.network.logits(model.network.hidden(torch.tensor([ids]))[-1][0, -1])
-    scores[tokens.unknown] = -torch.inf
-    text = model.generate("the cat sat", length=1, sampling=GREEDY)
+    if tokens.unknown is not None:
+        scores[tokens.unknown] = -torch.inf
     word = tokens.decode([int(scores.argmax())])
-    assert text == " ".join(["the cat sat", word]).strip()
+    expected = "the cat sat" + (word if tokens.kind == "bytes" else f" {word}")
+    assert model.generate("the cat sat", length=1, sampling=GREEDY) == expected.rstrip(" ")
 
 
 def test_generate_from_the_command_line(model, tmp_path):
