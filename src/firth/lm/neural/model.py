@@ -295,7 +295,7 @@ class Neural:
         ]
         found = generate.generate(
             self.network,
-            [tokens.encode(each) or [tokens.end] for each in prompts],
+            [[tokens.end, *tokens.encode(each)] for each in prompts],
             length=length,
             sampling=sampling,
             seeds=range(whole("seed", seed, 0), seed + len(prompts)),
