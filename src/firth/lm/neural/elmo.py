@@ -14,9 +14,10 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -299,6 +300,30 @@ def _log_chance(ids: Tensor, size: int, draws: int) -> Tensor:
     """log P(a word is among `draws` words drawn from `size`) = log(1 − (1 − P)^draws)."""
     each = ((ids + 2) / (ids + 1)).log() / math.log(size + 1)
     return torch.log(-torch.expm1(draws * torch.log1p(-each)))
+
+
+class Backward(nn.Module):
+    """The other direction, as a network that reads texts from their ends; `turned` turns them round."""
+
+    causal = True
+
+    def __init__(self, network: ELMo):
+        super().__init__()
+        self.network, self.config = network, network.config
+
+    def hidden(self, ids: Tensor) -> list[Tensor]:
+        """As `ELMo.hidden`, for texts that are turned round."""
+        return [layer.flip(1) for layer in self.network.hidden(ids.flip(1))]
+
+    def logits(self, top: Tensor) -> Tensor:
+        """(…, 2·dims) of the top layer to (…, V)."""
+        return self.network.logits(top, backward=True)
+
+
+def turned(stream: Stream) -> Stream:
+    """A text from its end to its beginning, again with an end token behind each line."""
+    ids = np.concatenate([stream.ids[-2::-1], stream.ids[-1:]])
+    return replace(stream, ids=ids, offsets=len(stream) - stream.offsets[::-1])
 
 
 class Mix(nn.Module):
