@@ -48,7 +48,9 @@ def command(
     examples = read_examples(file, known.task, labels=known.labels, encoding=encoding)
     found = known.predict(examples, batch=batch)
     lines = [
-        json.dumps(each.as_dict(), ensure_ascii=False) if as_json else "\n".join(lines_of(known.task, example, each))
+        json.dumps(each.as_dict(), ensure_ascii=False)
+        if as_json
+        else "\n".join(lines_of(known.task, example, each))
         for example, each in zip(examples, found, strict=True)
     ]
     if out is None:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from firth.errors import SettingsError
+from firth.lm.neural.devices import device_of
 from firth.lm.neural.network import Network
 from firth.lm.neural.transformer import Cache
 from firth.lm.sampling import Sampling
@@ -98,7 +99,7 @@ class _Reader:
     def __init__(self, network: Network):
         self.network = network
         self.context: int = network.config.context
-        self.device = next(iter(network.parameters())).device
+        self.device = device_of(network)
         self.cache: Cache | None = None
 
     def scores(self, texts: Sequence[_Text], left: int) -> np.ndarray:
