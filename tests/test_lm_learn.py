@@ -1,7 +1,9 @@
 """The training loop: what a step does, in which order, and how it stops and goes on."""
 
 import copy
+import json
 import math
+import re
 import signal
 import threading
 
@@ -10,7 +12,7 @@ import pytest
 import torch
 from torch import nn
 
-from firth import SettingsError, TrainingError
+from firth import SettingsError, TrainingError, progress
 from firth.lm.neural.devices import device_named
 from firth.lm.neural.learn import learn
 from firth.lm.neural.learning import Learning, Standing
@@ -303,3 +305,26 @@ def test_a_device_that_is_not_there():
         device_named("tpu")
     with pytest.raises(SettingsError, match="float16' needs a GPU"):
         trained(Line(), learning={"precision": "float16"})
+
+
+# What is seen of it
+
+
+def test_progress_in_lines_and_in_a_log(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(progress, "LINE_SECONDS", 0.0)
+    monkeypatch.setattr(progress, "LOG_SECONDS", 0.0)
+    monkeypatch.setattr("firth.lm.neural.learn._TELL_SECONDS", 0.0)
+    with watching(True, tmp_path / "log") as watcher:
+        standing = learn(Line(), Points(), Learning(epochs=2, batch=3), device=CPU, watcher=watcher)
+    said = capsys.readouterr().err.splitlines()
+    assert re.match(
+        r"epoch 1/2, 12 % of all: loss \d+\.\d{4}, perplexity [\d.e+,]+, half \S+, rate 0\.0010, ", said[0]
+    )
+    assert re.search(r", [\d,]+ tokens/s, \d+ s left$", said[0])
+    assert sum(line.startswith(("epoch 1/2: loss ", "epoch 2/2: loss ")) for line in said) == 2
+    rows = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
+    steps = [row for row in rows if row["event"] == "training"]
+    assert [row["words"] for row in steps[:4]] == [3, 6, 9, 10] and steps[0]["unit"] == "tokens"
+    assert {"loss", "perplexity", "half", "learning_rate", "words_per_second"} <= steps[0].keys()
+    ends = [row for row in rows if row["event"] == "message"]
+    assert [row["loss"] for row in ends] == [row["loss"] for row in standing.history]

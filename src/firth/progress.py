@@ -139,7 +139,8 @@ class _Bar:
         if self.phase != phase:
             self.close()
             self.phase = phase
-            self.bar = tqdm(desc=phase, total=total, unit=unit, unit_scale=True, dynamic_ncols=True)
+            # A bar that comes after a message goes on, and does not take what was done before for its own speed.
+            self.bar = tqdm(desc=phase, total=total, initial=done, unit=unit, unit_scale=True, dynamic_ncols=True)
         self.bar.total = total
         self.bar.update(done - self.bar.n)
 

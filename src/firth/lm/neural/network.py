@@ -7,6 +7,7 @@ A kind is a module with
                             a field an option of the command line
     SIZES                   {"tiny": {…}, …}: the fields of Config by the name of a size
     TOKENS                  the kinds of tokens that it goes with, the usual one first
+    LEARNING                {"batch": …}: fields of `learning.Learning` that suit it, where the usual ones do not
     create(config, tokens)  a `Network` with its initial weights, drawn from torch's global generator
 """
 
