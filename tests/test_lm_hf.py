@@ -4,6 +4,7 @@ import json
 import pickle
 import shutil
 import warnings
+from contextlib import suppress
 from pathlib import Path
 
 import checkpoints
@@ -11,13 +12,18 @@ import pytest
 import torch
 import transformers
 from checkpoints import KINDS, Size, rewrite, save, theirs, trained
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+import firth.lm
+from firth.cli.lm.export import command as export
 from firth.corpus import Corpus
 from firth.errors import FirthWarning, FormatError, SettingsError
 from firth.files import FileError
 from firth.lm.neural import bert, gpt, gpt2, hf
+from firth.lm.neural.answers import Names
+from firth.lm.neural.finetune import Task
 from firth.lm.neural.hf.tokens import read_tokens
 from firth.lm.neural.tokens import WordTokens
 
@@ -226,9 +232,10 @@ def test_bert_without_its_heads_says_so(checkpoint, pieces):
         _, network, _ = hf.read(folder)
     ids = torch.arange(9)[None]
     close(network.hidden(ids)[-1], model.bert(ids).last_hidden_state)
-    assert (
-        network.masked.norm.weight.eq(1).all() and network.masked.bias.eq(0).all()
-    )  # a start, not what lay there
+    assert network.masked.norm.weight.eq(1).all()  # a start, not what lay there
+    assert network.masked.bias.eq(0).all()
+    with pytest.warns(FirthWarning):
+        assert torch.equal(network.adjacent.weight, hf.read(folder)[1].adjacent.weight)  # the same each time
 
 
 def test_bert_without_pooler_says_so(pieces, tmp_path):
@@ -370,6 +377,39 @@ def test_a_file_cut_anywhere_is_refused(whole, data):
     finally:
         file.write_bytes(content)
     hf.read(whole)
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers(-2, 9) | st.floats(allow_nan=False) | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=2), inner, max_size=2),
+    max_leaves=3,
+)
+
+
+@pytest.fixture(scope="module")
+def task_folder(pieces, tmp_path_factory):
+    """A task of BERT with the files that most checkpoints have."""
+    folder = old_files(
+        tmp_path_factory.mktemp("task"), "bert", pieces["bert"], do_lower_case=True, unk_token="[UNK]"
+    )
+    task_model("bert", "SequenceClassification", pieces["bert"]).save_pretrained(folder)
+    (folder / "added_tokens.json").write_text("{}")
+    return folder
+
+
+@pytest.mark.filterwarnings("ignore::firth.errors.FirthWarning")
+@given(st.data())
+def test_settings_of_any_value_are_taken_or_refused(task_folder, data):
+    file = task_folder / data.draw(st.sampled_from(["config.json", "tokenizer_config.json", "added_tokens.json"]))
+    whole = file.read_text()
+    more = ["classifier_dropout", "problem_type", "id2label", "eos_token", "strip_accents", "<a>", "n_inner"]
+    key = data.draw(st.sampled_from([*json.loads(whole), *more]))
+    try:
+        file.write_text(json.dumps(json.loads(whole) | {key: data.draw(ANYTHING)}))
+        with suppress(FormatError):
+            hf.read(task_folder)
+    finally:
+        file.write_text(whole)
 
 
 def test_an_index_names_files_beside_it(whole, tmp_path):
@@ -590,3 +630,150 @@ def test_a_write_that_fails_leaves_nothing(pieces, tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         hf.write(tmp_path / "out", network, pieces["gpt2"])
     assert not list(tmp_path.iterdir())
+
+
+# Heads of tasks.
+
+CLASSES = {
+    "SequenceClassification": "classify",
+    "TokenClassification": "tag",
+    "QuestionAnswering": "span",
+    "MultipleChoice": "choice",
+}
+
+
+def task_model(kind, name, pieces, labels=3, **settings):
+    labels = 2 if name == "QuestionAnswering" else labels
+    settings |= {"id2label": {number: f"L{number}" for number in range(labels)}} if "Classif" in name else {}
+    return theirs(kind, TINY, vocabulary=len(pieces), model=name, pad_token_id=pieces.pad, **settings)
+
+
+def task_batch(kind, task, pieces):
+    """Padding on the right only, no pad among the rest; for choices two examples of two each."""
+    ids = torch.randint(5, 100, (4, 9), generator=torch.Generator().manual_seed(1))
+    mask = torch.ones_like(ids, dtype=torch.bool)
+    mask[1, 6:] = False
+    ids[~mask] = pieces.pad
+    segments = (torch.arange(9) > 4).long().expand(4, 9) if kind == "bert" else torch.zeros_like(ids)
+    counts = torch.tensor([2, 2] if task == "choice" else [1] * 4)
+    places = torch.arange(9).expand(4, 9)
+    return {"ids": ids, "mask": mask, "segments": segments, "counts": counts, "places": places, "words": mask}
+
+
+@torch.no_grad()
+def compare_heads(kind, task, network, model, pieces):
+    batch = task_batch(kind, task, pieces)
+    ids, mask, segments = batch["ids"], batch["mask"], batch["segments"]
+    given = {"token_type_ids": segments} if kind == "bert" else {}
+    found = network(batch)
+    if task == "choice":
+        ids, mask, segments = (each.view(2, 2, 9) for each in (ids, mask, segments))
+        close(found, model(ids, attention_mask=mask.long(), token_type_ids=segments).logits)
+        return
+    expected = model(ids, attention_mask=mask.long(), **given)
+    if task == "span":
+        close(found, torch.stack([expected.start_logits, expected.end_logits], -1), mask)
+    else:
+        close(
+            found,
+            expected.logits.squeeze(-1) if task == "similarity" else expected.logits,
+            mask if task == "tag" else ...,
+        )
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_a_task_of_bert_is_opened_saved_and_exported(name, pieces, tmp_path):
+    model = task_model("bert", name, pieces["bert"])
+    task = Task.load(save(tmp_path / "theirs", model, pieces["bert"]))
+    assert task.task == CLASSES[name]
+    compare_heads("bert", task.task, task.network, model, pieces["bert"])
+    task.save(tmp_path / "ours")
+    task = Task.load(tmp_path / "ours")
+    assert CliRunner().invoke(export, [str(tmp_path / "ours"), "-o", str(tmp_path / "again")]).exit_code == 0
+    auto = getattr(transformers, f"AutoModelFor{name}")
+    again, report = auto.from_pretrained(tmp_path / "again", output_loading_info=True)
+    assert not any(report.values()), report
+    compare_heads("bert", task.task, task.network, again.eval(), pieces["bert"])
+    if task.labels:
+        assert list(again.config.id2label.values()) == list(task.labels) == ["L0", "L1", "L2"]
+
+
+def test_a_task_predicts_as_the_pipeline_does(pieces, tmp_path):
+    model = task_model("bert", "SequenceClassification", pieces["bert"])
+    task = Task.load(save(tmp_path, model, pieces["bert"]), task="pair")
+    network, tokens = task.network.network, task.tokens
+    hf.write(tmp_path / "tokens", network, tokens)
+    encoded = transformers.AutoTokenizer.from_pretrained(tmp_path / "tokens")(
+        "the fox", "a dog", return_tensors="pt"
+    )
+    (prediction,) = task.predict([("the fox", "a dog")])
+    expected = model(**encoded).logits.softmax(-1)[0].tolist()
+    assert list(prediction.probabilities.values()) == pytest.approx(expected, abs=1e-5)
+
+
+def test_a_regression_is_a_similarity_and_keeps_its_scale(pieces, tmp_path):
+    model = task_model("bert", "SequenceClassification", pieces["bert"], labels=1, problem_type="regression")
+    task = Task.load(save(tmp_path / "theirs", model, pieces["bert"]))
+    assert task.task == "similarity"
+    task.names = Names(mean=2.5, spread=1.5)
+    (found,) = task.predict([("the fox", "a dog")])
+    task.export(tmp_path / "out")
+    again = Task.load(tmp_path / "out")
+    assert again.predict([("the fox", "a dog")])[0].value == pytest.approx(found.value, abs=1e-5)
+
+
+def test_other_heads_are_refused(pieces, tmp_path):
+    several = task_model(
+        "bert", "SequenceClassification", pieces["bert"], problem_type="multi_label_classification"
+    )
+    with pytest.raises(FormatError, match="several labels each"):
+        Task.load(save(tmp_path / "several", several, pieces["bert"]))
+    for shape in ((), (3,), (3, 7), (0, 8)):
+        folder = save(
+            tmp_path / str(shape), task_model("bert", "SequenceClassification", pieces["bert"]), pieces["bert"]
+        )
+        rewrite(folder, lambda stored, shape=shape: {**stored, "classifier.weight": torch.ones(shape)})
+        with pytest.raises(FormatError, match="is no head of BertForSequenceClassification"):
+            Task.load(folder)
+    plain = theirs("bert", TINY, vocabulary=len(pieces["bert"]))
+    with pytest.raises(FormatError, match="has no head of a task of BERT"):
+        Task.load(save(tmp_path / "plain", plain, pieces["bert"]))
+    with pytest.raises(FormatError, match="has no head of a task of BERT"):
+        Task.load(
+            save(tmp_path / "gpt2", task_model("gpt2", "SequenceClassification", pieces["gpt2"]), pieces["gpt2"])
+        )
+
+
+def test_a_language_model_leaves_a_head_out_with_a_word(pieces, tmp_path):
+    save(tmp_path, task_model("gpt2", "SequenceClassification", pieces["gpt2"]), pieces["gpt2"])
+    with pytest.warns(FirthWarning, match="its head for the task classify is left out"):
+        hf.read(tmp_path)
+
+
+# What a person does.
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_checkpoint_is_a_model_like_any_other(kind, pieces, tmp_path):
+    network, _ = ours(kind, Size(8, 2, 2, 40), pieces[kind])
+    hf.write(tmp_path / "hf", network, pieces[kind])
+    assert firth.lm.is_model(tmp_path / "hf")
+    model = firth.lm.load(tmp_path / "hf")
+    assert isinstance(model, firth.lm.Neural)
+    (states,) = model.embed(["the quick fox"])
+    assert states.shape == (len(pieces[kind].encode("the quick fox")), 8)
+    assert len(model.vectors) == len(pieces[kind])
+    model.save(tmp_path / "ours")
+    ran = CliRunner().invoke(export, [str(tmp_path / "ours"), "-o", str(tmp_path / "again")])
+    assert ran.output == f"saved {tmp_path / 'again'}\n"
+    for name in ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"):
+        assert (tmp_path / "again" / name).read_bytes() == (tmp_path / "hf" / name).read_bytes(), name
+
+
+def test_an_ngram_model_is_not_exported(tmp_path):
+    (tmp_path / "text").write_text("a b c\nb c a\n")
+    firth.lm.NGram(order=2, smoothing=firth.lm.AddK()).fit(tmp_path / "text", progress=False).save(
+        tmp_path / "run"
+    )
+    ran = CliRunner().invoke(export, [str(tmp_path / "run"), "-o", str(tmp_path / "out")])
+    assert isinstance(ran.exception, SettingsError) and "n-gram" in str(ran.exception)

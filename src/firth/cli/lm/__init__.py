@@ -10,7 +10,7 @@ from firth.cli.lazy import LazyGroup
 @click.group(
     cls=LazyGroup,
     package=__name__,
-    names=("train", "perplexity", "score", "generate", "embed", "finetune", "predict"),
+    names=("train", "perplexity", "score", "generate", "embed", "finetune", "predict", "export"),
     no_args_is_help=False,
     epilog="firth lm COMMAND --help tells what a command does, with an example.",
 )

@@ -15,7 +15,12 @@ import torch
 
 from firth.errors import FirthWarning, FormatError, SettingsError
 from firth.files import read_directory, write_directory
+<<<<<<< HEAD
 from firth.lm.kinds import TASK
+=======
+from firth.lm.kinds import is_foreign
+from firth.lm.neural import hf
+>>>>>>> spine-3
 from firth.lm.neural import tokens as tokenizing
 from firth.lm.neural.answers import Names, Prediction, measured, predictions
 from firth.lm.neural.devices import device_named
@@ -119,9 +124,21 @@ class Task:
         }
         write_directory(path, config, files)
 
+    def export(self, path: str | Path) -> None:
+        """Write a new directory that `transformers` opens as a task of BERT; raises `SettingsError` for others."""
+        weight, bias = (each.detach() for each in (self.network.head.weight, self.network.head.bias))
+        names, dropout = self.names, self.settings["dropout"]
+        head = hf.Head(self.task, weight * names.spread, bias * names.spread + names.mean, names.labels, dropout)
+        hf.write(path, self.network.network, self.tokens, head)
+
     @classmethod
-    def load(cls, path: str | Path, *, device: str | None = None) -> Task:
-        """What `save` wrote; raises `FormatError` for anything else."""
+    def load(cls, path: str | Path, *, task: TaskName | None = None, device: str | None = None) -> Task:
+        """What `save` wrote, or `transformers` as a task of BERT; raises `FormatError` for anything else.
+
+        BertForSequenceClassification does not say whether it reads one text or two; `task="pair"` makes it two.
+        """
+        if is_foreign(path):
+            return cls._of_transformers(path, task, device)
         directory = read_directory(path)
         config = directory.config
         if config.get("kind") != TASK:
@@ -140,6 +157,15 @@ class Task:
             raise FormatError(f"{path}: its parts do not belong together ({cause}); save it again") from None
         whole.to(device_named(device)).eval()
         return cls(config["model"], whole, tokens, names, history=config["history"], settings=settings)
+
+    @classmethod
+    def _of_transformers(cls, path: str | Path, task: TaskName | None, device: str | None) -> Task:
+        network, tokens, head = hf.read_task(path)
+        names, settings = Names(head.labels), _settings("bert", head.dropout, None, None)
+        chosen: TaskName = "pair" if (head.task, task) == ("classify", "pair") else head.task
+        whole = _with_head("bert", network, chosen, names, settings)
+        whole.head.load_state_dict({"weight": head.weight, "bias": head.bias})
+        return cls("bert", whole.to(device_named(device)).eval(), tokens, names, settings=settings)
 
     def _predicted(self, encoded: Sequence[Encoded], batch: int) -> list[Prediction]:
         """Predictions in order; examples of like length are read together."""

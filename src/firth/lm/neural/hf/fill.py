@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
@@ -56,41 +56,47 @@ def built(
             f"{folder}: its weights hold {some(unknown)}, which config.json gives no place to; check that the two "
             "belong together"
         )
-    if absent:
+    with torch.device("meta"):  # shapes alone: no room is taken before they fit, and nothing drawn in vain
         network = create()
-    else:
-        with torch.device("meta"):  # nothing is drawn that would be overwritten
-            network = create().to_empty(device="cpu")
     for weight in weights:
-        _put(network.get_parameter(weight.ours), weight, stored, folder)
+        for name, part in _parts(network, weight):
+            _check(name, stored[name], part, folder)
+    if absent:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)  # what is left random is the same each time
+            network = create()
+    else:
+        network.to_empty(device="cpu")
+    for weight in weights:
+        for name, part in _parts(network, weight):
+            part.copy_(stored[name])
     return network, [names.optional[part] for part in absent]
 
 
-def _put(target: Tensor, weight: Weight, stored: dict[str, Tensor], folder: Path) -> None:
-    """Copy what is stored, stacked along the first axis, into a parameter."""
-    parts = target.detach().chunk(len(weight.theirs))
+def _parts(network: nn.Module, weight: Weight) -> Iterator[tuple[str, Tensor]]:
+    """The stored names of a parameter, and what of it each is, laid out as stored."""
+    parts = network.get_parameter(weight.ours).detach().chunk(len(weight.theirs))
     for name, part in zip(weight.theirs, parts, strict=True):
-        tensor = stored[name]
-        if tensor.dtype not in _FLOATS:
-            kind = str(tensor.dtype).removeprefix("torch.")
-            raise FormatError(
-                f"{folder}: {name} is of {kind}, a quantised form that Firth does not read; "
-                "take the checkpoint in float32, float16 or bfloat16"
-            )
-        expected = part.T if weight.transposed else part
-        if tensor.shape != expected.shape:
-            raise FormatError(
-                f"{folder}: {name} has the shape {list(tensor.shape)}, "
-                f"by config.json it is {list(expected.shape)}; check that the two belong together"
-            )
-        expected.copy_(tensor)
+        yield name, part.T if weight.transposed else part
+
+
+def _check(name: str, tensor: Tensor, part: Tensor, folder: Path) -> None:
+    if tensor.dtype not in _FLOATS:
+        kind = str(tensor.dtype).removeprefix("torch.")
+        raise FormatError(
+            f"{folder}: {name} is of {kind}, a quantised form that Firth does not read; "
+            "take the checkpoint in float32, float16 or bfloat16"
+        )
+    if tensor.shape != part.shape:
+        raise FormatError(
+            f"{folder}: {name} has the shape {list(tensor.shape)}, by config.json it is {list(part.shape)}; "
+            "check that the two belong together"
+        )
 
 
 def taken(network: nn.Module, names: Names, layers: int) -> dict[str, Tensor]:
     """A network's weights as `transformers` names and lays them out."""
     found: dict[str, Tensor] = {}
     for weight in names.weights(layers):
-        parts = network.get_parameter(weight.ours).detach().chunk(len(weight.theirs))
-        for name, part in zip(weight.theirs, parts, strict=True):
-            found[names.full(name)] = part.T if weight.transposed else part
+        found |= {names.full(name): part for name, part in _parts(network, weight)}
     return found

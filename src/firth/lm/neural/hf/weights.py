@@ -9,9 +9,9 @@ from typing import IO, Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 
 from firth.errors import FormatError
+from firth.tensors import write_tensors
 
 FILE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
@@ -75,9 +75,9 @@ def _open_shards(index: Path) -> dict[str, torch.Tensor]:
 
 
 def write_weights(file: IO[bytes], tensors: Mapping[str, torch.Tensor]) -> None:
-    """Write the tensors as safetensors, as float32 and contiguous."""
-    whole = {name: tensor.detach().to("cpu", torch.float32).contiguous() for name, tensor in tensors.items()}
-    file.write(save(whole, metadata={"format": "pt"}))
+    """Write the tensors as safetensors, in float32."""
+    arrays = {name: tensor.detach().to("cpu", torch.float32).numpy() for name, tensor in tensors.items()}
+    write_tensors(file, arrays, metadata={"format": "pt"})  # without which transformers refuses the file
 
 
 def some(names: list[str]) -> str:
