@@ -3,10 +3,11 @@
     python benchmarks/lm_tasks.py classify/ --models run-gpt2/ run-bert/ --vectors w2v-1.bin w2v-2.bin w2v-3.bin
 
 The folder holds stsa.binary.{train,dev,test} and raw_TREC.{train,test}. A network is fine-tuned from what it
-learnt, and from fresh weights, with each of the same learning rates; the rate and the epoch are those that are best
-on the validation part (SST-2's own, a tenth of TREC), and the accuracy on the test is told. Beside them stands a
-logistic regression on frozen vectors: the mean of the top layer's tokens, and the mean of word vectors (a run a file,
-or a run a seed of one). Prints a Markdown table of means over the seeds and writes every run to JSON.
+learnt, and from fresh weights, with each of the same learning rates; the rate and the epoch are those that are
+best on the validation part (SST-2's own, a tenth of TREC), and the accuracy on the test is told. Beside them
+stands a logistic regression on frozen vectors: the mean of the top layer's tokens, and the mean of word vectors
+(a run a file, or a run a seed of one). Prints a Markdown table of means over the seeds and writes every run to
+JSON.
 """
 
 from __future__ import annotations
