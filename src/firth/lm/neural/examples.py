@@ -19,13 +19,13 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from firth.errors import CorpusError, SettingsError
 from firth.evaluate.sets import lines
+from firth.lm.kinds import TASKS
 
 TaskName = Literal["classify", "pair", "similarity", "choice", "tag", "span"]
-TASKS: tuple[TaskName, ...] = get_args(TaskName)
 Source = str | Path | Iterable[Any]
 
 
@@ -143,7 +143,7 @@ def _example(task: TaskName, place: str, row: Any) -> Example:
         texts, target = _PARSERS[task]([row] if isinstance(row, str) and task != "tag" else row)
         if not all(isinstance(text, str) and text.strip() for text in texts):
             raise ValueError("a text is empty or none")
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, IndexError) as error:
         raise CorpusError(f"{place}: {str(row)[:60]!r} cannot be read ({error}); {_LAYOUTS[task]}") from None
     return Example(tuple(texts), target, place)
 

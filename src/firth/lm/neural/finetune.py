@@ -15,13 +15,14 @@ import torch
 
 from firth.errors import FirthWarning, FormatError, SettingsError
 from firth.files import read_directory, write_directory
-from firth.lm.kinds import is_foreign
+from firth.lm.kinds import TASK, is_foreign
 from firth.lm.neural import hf
 from firth.lm.neural import tokens as tokenizing
 from firth.lm.neural.answers import Names, Prediction, measured, predictions
 from firth.lm.neural.devices import device_named
 from firth.lm.neural.examples import Example, Source, TaskName, read_examples, with_targets
 from firth.lm.neural.heads import TaskNetwork, with_head
+from firth.lm.neural.hf.heads import Head
 from firth.lm.neural.inputs import NEW, Encoded, Examples, Layout, batch_of, encode
 from firth.lm.neural.learn import learn
 from firth.lm.neural.learning import Learning
@@ -30,7 +31,6 @@ from firth.progress import watching
 from firth.settings import real
 from firth.tensors import open_tensors, write_tensors
 
-KIND = "task"
 KINDS = ("elmo", "gpt", "gpt2", "bert")
 MODEL = "model.safetensors"
 DROPOUT = 0.1  # before the head
@@ -60,7 +60,7 @@ class Task:
         settings: Mapping[str, Any],
     ):
         self.model, self.network, self.tokens, self.names = model, network, tokens, names
-        self.history: list[Mapping[str, Any]] = list(history)
+        self.history = [dict(row) for row in history]
         self.settings = dict(settings)
         self.layout = Layout.of(model, network.network.config, tokens)
 
@@ -105,7 +105,7 @@ class Task:
         """Write a directory: weights, tokens, names and settings, replacing one that stands there as a whole."""
         weights = {name: each.detach().cpu().numpy() for name, each in self.network.state_dict().items()}
         config = {
-            "kind": KIND,
+            "kind": TASK,
             "task": self.task,
             "model": self.model,
             "network": asdict(self.network.network.config),
@@ -125,7 +125,7 @@ class Task:
         """Write a new directory that `transformers` opens as a task of BERT; raises `SettingsError` for others."""
         weight, bias = (each.detach() for each in (self.network.head.weight, self.network.head.bias))
         names, dropout = self.names, self.settings["dropout"]
-        head = hf.Head(self.task, weight * names.spread, bias * names.spread + names.mean, names.labels, dropout)
+        head = Head(self.task, weight * names.spread, bias * names.spread + names.mean, names.labels, dropout)
         hf.write(path, self.network.network, self.tokens, head)
 
     @classmethod
@@ -138,15 +138,16 @@ class Task:
             return cls._of_transformers(path, task, device)
         directory = read_directory(path)
         config = directory.config
-        if config.get("kind") != KIND:
+        if config.get("kind") != TASK:
             raise FormatError(f"{path}: holds {config.get('kind')!r}, no task; use firth.lm.load")
         try:
             names = Names(**{**config["names"], "labels": tuple(config["names"]["labels"])})
             tokens = tokenizing.load(config["tokens"], directory.files[tokenizing.FILE].read_bytes())
             module = _module(config["model"])
-            network = module.create(module.Config(**config["network"]), tokens)
             settings = config["settings"]
-            whole = _with_head(config["model"], network, config["task"], names, settings)
+            with torch.random.fork_rng(devices=[]):
+                network = module.create(module.Config(**config["network"]), tokens)
+                whole = _with_head(config["model"], network, config["task"], names, settings)
             weights = open_tensors(directory.files[MODEL])
             whole.load_state_dict({name: torch.tensor(each) for name, each in weights.items()})
         except (KeyError, TypeError, AttributeError, RuntimeError, SettingsError) as error:
@@ -218,7 +219,7 @@ def finetune(
     names = Names.of(task, examples)
     if len(names.labels) == 1:
         raise SettingsError(f"all examples are labelled {names.labels[0]!r}; give some of another label")
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(devices=[]):
         torch.manual_seed(how.seed)
         copy = _copy(model, network, tokens, NEW if model in ("gpt", "gpt2") else 0)
         whole = _with_head(model, copy, task, names, settings)
