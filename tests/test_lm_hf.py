@@ -758,8 +758,8 @@ def test_a_checkpoint_is_a_model_like_any_other(kind, pieces, tmp_path):
     network, _ = ours(kind, Size(8, 2, 2, 40), pieces[kind])
     hf.write(tmp_path / "hf", network, pieces[kind])
     assert firth.lm.is_model(tmp_path / "hf")
-    model = firth.lm.load(tmp_path / "hf")
-    assert isinstance(model, firth.lm.Neural)
+    model = firth.load(tmp_path / "hf")
+    assert isinstance(model, firth.lm.Neural) and model.kind == kind
     (states,) = model.embed(["the quick fox"])
     assert states.shape == (len(pieces[kind].encode("the quick fox")), 8)
     assert len(model.vectors) == len(pieces[kind])

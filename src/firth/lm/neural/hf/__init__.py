@@ -26,6 +26,8 @@ from firth.lm.neural.hf.weights import FILE, open_weights, read_json, write_weig
 from firth.lm.neural.network import Network
 from firth.lm.neural.tokens import Tokens
 
+__all__ = ["Head", "kind_of", "read", "read_task", "write"]
+
 
 class _Kind(NamedTuple):
     module: ModuleType
