@@ -29,7 +29,7 @@ def stream(lines):
     """Lines of ids, each with the end token behind it."""
     ids = [id for line in lines for id in (*line, END)]
     offsets = np.cumsum([0, *(len(line) + 1 for line in lines)])
-    return Stream(np.array(ids, np.uint16), offsets, END)
+    return Stream(np.array(ids, np.uint16), offsets, END, bytes=0)
 
 
 def tokens(rows, columns, *, seed=0):

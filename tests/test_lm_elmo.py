@@ -8,7 +8,9 @@ import pytest
 import torch
 
 from firth.errors import SettingsError
+from firth.lm import Sampling
 from firth.lm.neural import elmo
+from firth.lm.neural.model import Neural
 from firth.lm.neural.tokens import END, UNKNOWN, SpelledTokens
 
 TEXT = "the a cat cats dog dogs sat sits on under mat bank of river 银行 河 在 日本語"
@@ -240,6 +242,93 @@ def test_words_are_drawn_as_often_as_the_sampled_softmax_believes():
     ]
     others = bias.exp().sum() - bias[4].exp()
     assert torch.stack(sums).mean().item() == pytest.approx(others.item(), rel=0.03)
+
+
+LINES = [
+    line.split()
+    for line in (
+        "the cat sat on the mat",
+        "the dog sat under the tree",
+        "银行 在 河 边",
+        "a cat ran to the river bank",
+    )
+]
+
+
+def trained(**learning):
+    model = Neural("elmo", vocabulary=12, context=12, **{**NARROW, "dropout": 0.1})
+    return model.fit(
+        LINES * 25, **{"epochs": 12, "batch": 4, "learning_rate": 1e-2, "progress": False, **learning}
+    )
+
+
+def test_both_directions_learn_from_a_text_and_are_told_apart():
+    model = trained(held_out=LINES)
+    for name in ("forward", "backward", "held_out_forward", "held_out_backward"):
+        assert model.history[-1][name] < 0.7 * model.history[0][name]
+    ahead, back = model.perplexity(LINES), model.perplexity(LINES, backward=True)
+    assert ahead.tokens == back.tokens == sum(map(len, LINES)) + len(LINES)
+    assert ahead.unknown == back.unknown > 0
+    assert max(ahead.perplexity, back.perplexity) < 6 and ahead.perplexity != back.perplexity
+
+
+def test_the_backward_scores_are_those_of_the_words_before():
+    model = trained(epochs=1)
+    lines = LINES[:2]
+    ids = [END, *(id for line in lines for id in [*model.tokens.encode(" ".join(line)), END])]
+    longer = dataclasses.replace(model.network.config, context=100)
+    model.network.config = longer  # one window holds it all
+    top = model.network.hidden(torch.tensor([ids]))[-1]
+    log = model.network.logits(top, backward=True)[0, 1:].log_softmax(1)
+    known = [id if id < len(model.tokens) else UNKNOWN for id in ids[:-1]]
+    mean = log[range(len(known)), known].mean().item()
+    assert model.perplexity(lines, backward=True).perplexity == pytest.approx(math.exp(-mean), rel=1e-4)
+    with pytest.raises(SettingsError, match="backward"):
+        Neural("nnlm", vocabulary=12, dims=4, layer=4).fit(LINES, epochs=1, progress=False).perplexity(
+            LINES, backward=True
+        )
+
+
+def test_a_saved_model_is_the_same_and_embeds_every_layer(tmp_path):
+    model = trained(epochs=1)
+    model.save(tmp_path / "elmo")
+    again = Neural.load(tmp_path / "elmo")
+    assert again.network.config == model.network.config
+    texts = ["the walrus sat", "河 边"]
+    for layer in ("top", "all", "mix", 0, 1):
+        for one, other in zip(
+            model.embed(texts, layer=layer), again.embed(texts[::-1], layer=layer)[::-1], strict=True
+        ):
+            np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+    every, mean, top = (model.embed(texts, layer=layer)[0] for layer in ("all", "mix", "top"))
+    assert every.shape == (3, 3, 24) and every.dtype == np.float32
+    np.testing.assert_allclose(every.mean(0), mean, rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(every[2], top)
+    rows = torch.tensor([[END, *model.tokens.encode(texts[0]), END]])  # the ends of lines on either side are seen
+    np.testing.assert_allclose(every[1], model.network.hidden(rows)[1][0, 1:-1].detach(), rtol=1e-5, atol=1e-6)
+    assert model.embed(texts, layer="all", pool="mean").shape == (2, 3, 24)
+
+
+def test_learning_goes_on_with_words_never_seen_before(tmp_path):
+    trained(epochs=1).save(tmp_path / "elmo")
+    model = Neural.load(tmp_path / "elmo")
+    text = [["the", "walrus", "ate", "an", "oyster"]] * 20
+    before = model.perplexity(text).perplexity
+    vocabulary = len(model.tokens)
+    model.fit(text, update=True, epochs=8, batch=4, learning_rate=1e-2, progress=False)
+    assert model.perplexity(text).perplexity < 0.5 * before
+    assert len(model.tokens) == vocabulary and len(model.vectors) == vocabulary - 2
+
+
+def test_texts_go_on_word_by_word():
+    model = trained()
+    ids = [END, *model.tokens.encode("the cat")]
+    for _ in range(3):
+        scores = model.network.logits(model.network.hidden(torch.tensor([ids[1:]]))[-1])[0, -1]
+        scores[UNKNOWN] = -math.inf
+        ids.append(int(scores.argmax()))
+    greedy = model.generate("the cat", length=3, sampling=Sampling(temperature=0))
+    assert greedy.split() == model.tokens.decode(ids).split()
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import torch
 from click.testing import CliRunner
 from scipy import stats
 
+import firth
 from firth.cli import main
 from firth.cli.lm.predict import lines_of
 from firth.errors import CorpusError, FirthWarning, FormatError, SettingsError
@@ -381,6 +382,8 @@ def test_the_commands(tmp_path):
     out = tmp_path / "out.jsonl"
     assert run("predict", tmp_path / "clf", bare, "--json", "-o", out).exit_code == 0
     assert [json.loads(line) for line in out.read_text().splitlines()] == [each.as_dict() for each in found]
+    assert "classify by gpt\n" in CliRunner().invoke(main, ["info", str(tmp_path / "clf")]).stdout
+    assert firth.load(tmp_path / "clf").predict(test) == found
 
 
 def test_predicted_tags_scores_and_answers_as_lines():

@@ -1,13 +1,18 @@
 """Generation by networks: token by token as by definition, whatever stands beside it."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 from networks import network
 
 import firth
+from firth import lm
+from firth.cli import main
 from firth.lm.neural.generate import generate
 from firth.lm.sampling import Sampling
 
@@ -127,3 +132,58 @@ def test_sampling_keeps_to_the_shares():
     np.testing.assert_allclose(drawn, np.array([0, 4, 2, 3]) / 9, atol=0.03)
     drawn = np.bincount([Sampling(top_p=0.65).draw(log, random) for _ in range(4000)], minlength=4) / 4000
     np.testing.assert_allclose(drawn, np.array([0, 4, 0, 3]) / 7, atol=0.03)
+
+
+# By the model that a person holds, and from the command line
+
+
+LINES = ["the cat sat on the mat", "a dog ran to the cat", "the dog sat on a mat"] * 20
+SMALL = {"dims": 16, "layers": 1, "heads": 2, "context": 12}
+
+
+TOKENS = {"gpt": "words", "gpt2": "bytes", "nnlm": "words", "elmo": "spelled"}
+
+
+@pytest.fixture(scope="module", params=TOKENS)
+def model(request, tmp_path_factory):
+    """A model that has learnt a little."""
+    kind, tokens = request.param, TOKENS[request.param]
+    settings = SMALL if kind.startswith("gpt") else {"dims": 16}
+    pieces = {"vocabulary": 280} if tokens == "bytes" else {}
+    text = tmp_path_factory.mktemp("text") / "text.txt"
+    text.write_text("\n".join(LINES) + "\n")
+    made = lm.Neural(kind, tokens=tokens, **settings, **pieces)
+    return made.fit(str(text), epochs=3, batch=16, learning_rate=1e-2, progress=False)
+
+
+def test_a_model_goes_on_from_the_beginning_of_a_line(model):
+    prompts = ["the cat", "", "a dog ran"]
+    texts = model.generate(prompts, length=15, seed=3)
+    assert all(text.startswith(prompt) for text, prompt in zip(texts, prompts, strict=True))
+    assert texts == [model.generate(prompt, length=15, seed=3 + row) for row, prompt in enumerate(prompts)]
+    hot = [model.generate(prompts, length=15, seed=seed, sampling=Sampling(temperature=3)) for seed in (3, 9)]
+    assert hot[0] != hot[1]
+    assert not any("<unk>" in text for text in hot[0])
+
+
+def test_a_model_says_after_a_prompt_what_it_says_after_an_end_of_line(model):
+    tokens = model.tokens
+    ids = [tokens.end, *tokens.encode("the cat sat")]
+    with torch.no_grad():
+        scores = model.network.logits(model.network.hidden(torch.tensor([ids]))[-1][0, -1])
+    if tokens.unknown is not None:
+        scores[tokens.unknown] = -torch.inf
+    word = tokens.decode([int(scores.argmax())])
+    expected = "the cat sat" + (word if tokens.kind == "bytes" else f" {word}")
+    assert model.generate("the cat sat", length=1, sampling=GREEDY) == expected.rstrip(" ")
+
+
+def test_generate_from_the_command_line(model, tmp_path):
+    model.save(tmp_path / "run")
+    call = ["lm", "generate", str(tmp_path / "run"), "the cat", "--length", "8", "--seed", "5"]
+    result = CliRunner().invoke(main, [*call, "--samples", "2", "--json"])
+    assert result.exit_code == 0, result.output
+    rows = [json.loads(line) for line in result.output.splitlines()]
+    assert rows == [{"text": model.generate("the cat", length=8, seed=seed), "seed": seed} for seed in (5, 6)]
+    again = CliRunner().invoke(main, call)
+    assert again.output == rows[0]["text"] + "\n"

@@ -19,7 +19,7 @@ from firth.vectors import Vectors
 from firth.vectors.formats import of_content
 
 if TYPE_CHECKING:
-    from firth.lm import Neural
+    from firth.lm import Neural, Task
 
 
 @command_with(example="firth info wiki.firth")
@@ -33,7 +33,7 @@ def command(path: str, as_json: bool) -> None:
     """
     found = firth.load(path)
     if not isinstance(found, Vectors | Word2Vec):
-        show(*(_language_model(path, found) if isinstance(found, NGram) else _neural(path, found)), as_json)
+        show(*_language_model(path, found), as_json)
         return
     vectors = found.vectors if isinstance(found, Word2Vec) else found
     result: dict[str, Any] = {
@@ -54,7 +54,15 @@ def command(path: str, as_json: bool) -> None:
     show(result, _text(result), as_json)
 
 
-def _language_model(path: str, model: NGram) -> tuple[dict[str, Any], str]:
+def _language_model(path: str, model: NGram | Neural | Task) -> tuple[dict[str, Any], str]:
+    if isinstance(model, NGram):
+        return _ngram(path, model)
+    from firth.lm import Task
+
+    return _task(path, model) if isinstance(model, Task) else _neural(path, model)
+
+
+def _ngram(path: str, model: NGram) -> tuple[dict[str, Any], str]:
     result: dict[str, Any] = {
         "path": path,
         "kind": "n-gram model",
@@ -92,6 +100,26 @@ def _neural(path: str, model: Neural) -> tuple[dict[str, Any], str]:
         "size": f"{result['bytes'] / 1e6:,.1f} MB, {result['parameters']:,} parameters",
         "tokens": f"{len(model.tokens):,} {model.tokens.kind}",
         **{key.replace("_", " "): _setting(value) for key, value in config.items() if key != "vocabulary"},
+    }
+    return result, _with_history(facts, model.history)
+
+
+def _task(path: str, model: Task) -> tuple[dict[str, Any], str]:
+    result: dict[str, Any] = {
+        "path": path,
+        "kind": "task",
+        "bytes": _size(Path(path)),
+        "task": model.task,
+        "model": model.model,
+        "labels": list(model.labels),
+        "settings": model.settings,
+        "history": model.history,
+    }
+    facts = {
+        "kind": f"{model.task} by {model.model}",
+        "size": f"{result['bytes'] / 1e6:,.1f} MB",
+        **({"labels": f"{len(model.labels):,}: {' '.join(model.labels[:10])}"} if model.labels else {}),
+        **{key.replace("_", " "): _setting(value) for key, value in model.settings.items()},
     }
     return result, _with_history(facts, model.history)
 

@@ -1,6 +1,7 @@
 """Language models: what word comes next, and how likely.
 
-`NGram` counts; `Neural`, a network, needs the extra `lm` and is loaded when it is first asked for.
+`NGram` counts; `Neural`, a network, and `Task`, one that was fine-tuned, need the extra `lm` and are loaded when
+they are first asked for.
 """
 
 from __future__ import annotations
@@ -10,17 +11,19 @@ from typing import TYPE_CHECKING, Any
 
 from firth.errors import FormatError
 from firth.files import read_directory
-from firth.lm.kinds import NEURAL, is_foreign
+from firth.lm.kinds import NEURAL, TASK, is_foreign
 from firth.lm.ngram import arpa
 from firth.lm.ngram.model import KIND, NGram, State, WordScore
 from firth.lm.ngram.smoothing import AddK, JelinekMercer, Katz, KneserNey, MaximumLikelihood, ModifiedKneserNey
 from firth.lm.sampling import Sampling
 
 if TYPE_CHECKING:
+    from firth.lm.neural.finetune import Task
     from firth.lm.neural.model import Neural
 
 __all__ = [
     "NEURAL",
+    "TASK",
     "AddK",
     "JelinekMercer",
     "Katz",
@@ -31,6 +34,7 @@ __all__ = [
     "Neural",
     "Sampling",
     "State",
+    "Task",
     "WordScore",
     "is_model",
     "load",
@@ -66,4 +70,8 @@ def __getattr__(name: str) -> Any:
         from firth.lm.neural.model import Neural
 
         return Neural
+    if name == "Task":
+        from firth.lm.neural.finetune import Task
+
+        return Task
     raise AttributeError(f"module 'firth.lm' has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""What kinds of language models there are, for those who need not load them."""
+"""What kinds of language models there are, and what they learn, for those who need not load them."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ NEURAL = {
     "gpt2": "the same with the norms before each block, and tokens of bytes (Radford et al. 2019)",
     "bert": "a Transformer that sees both sides of words that are masked (Devlin et al. 2019)",
 }
+TASK = "task"  # what the directory of a fine-tuned model holds
+TASKS = ("classify", "pair", "similarity", "choice", "tag", "span")
 
 
 def is_foreign(path: str | Path) -> bool:

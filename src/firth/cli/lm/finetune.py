@@ -12,8 +12,7 @@ from firth.cli.options import as_json, command_with, option, quiet
 from firth.cli.output import show
 from firth.errors import SettingsError
 from firth.files import check_writable
-
-TASKS = ("classify", "pair", "similarity", "choice", "tag", "span")
+from firth.lm.kinds import TASKS
 
 # Options that are handed on where they are given: their type, what holds without them, and what they say.
 _LEARNING: dict[str, tuple[Any, str, str]] = {
@@ -71,7 +70,7 @@ def _options(named: dict[str, tuple[Any, str, str]], group: str) -> Callable[[An
 def command(
     model: str,
     train: str,
-    task: str,
+    task: Any,
     out: str,
     validation: str,
     quiet: bool,

@@ -17,7 +17,7 @@ from firth.lm.neural.transformer import Block, Cache, Embedding, Shape, initiali
 
 EPSILON = 1e-12
 SEGMENTS = 2
-TOKENS = ("wordpiece", "words", "bytes", "bpe")
+TOKENS = ("wordpiece",)
 SIZES: dict[str, dict[str, Any]] = {
     "tiny": {"dims": 128, "layers": 2, "heads": 2, "context": 128},
     "mini": {"dims": 256, "layers": 4, "heads": 4, "context": 128},

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from firth.errors import SettingsError
+from firth.lm.neural.network import Network
 
 TYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -21,6 +22,11 @@ def device_named(name: str | None) -> torch.device:
         known = ", ".join(each for each, is_there in there.items() if is_there)
         raise SettingsError(f"device={name!r} is not to be had here; there is {known}")
     return torch.device(name)
+
+
+def device_of(network: Network) -> torch.device:
+    """Where a network's weights are."""
+    return next(network.parameters()).device
 
 
 def autocast(device: torch.device, precision: str) -> Any:

@@ -14,9 +14,10 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -28,13 +29,14 @@ from firth.lm.neural.softmax import cross_entropy
 from firth.lm.neural.stream import Stream
 from firth.lm.neural.tokens import UNKNOWN, SpelledTokens
 from firth.settings import real, whole
+from firth.words import encode
 
 # What a word is spelled with: 0 is nothing, a byte b of its UTF-8 is b + 1, and there are four marks.
 BEGIN, END, LINE, OTHER = 257, 258, 259, 260
 SYMBOLS = 261
 
 TOKENS = ("spelled",)
-LEARNING: dict[str, Any] = {"epochs": 10, "batch": 32, "learning_rate": 2e-3}
+LEARNING: dict[str, Any] = {"epochs": 10, "batch": 16, "learning_rate": 2e-3}
 
 _FILTERS = ((1, 32), (2, 32), (3, 64), (4, 128), (5, 256), (6, 512), (7, 1024))
 SIZES: dict[str, dict[str, Any]] = {
@@ -58,7 +60,7 @@ class Config:
     """
 
     vocabulary: int
-    context: int = field(default=35, metadata={"help": "tokens in a chunk of text"})
+    context: int = field(default=64, metadata={"help": "tokens in a chunk of text"})
     dims: int = field(default=256, metadata={"help": "numbers in a vector of each direction"})
     cells: int = field(default=256, metadata={"help": "memory cells of an LSTM, projected to dims where more"})
     layers: int = field(default=2, metadata={"help": "LSTMs on top of one another, in each direction"})
@@ -74,7 +76,7 @@ class Config:
     def __post_init__(self) -> None:
         lowest = {"vocabulary": 2, "context": 1, "dims": 1, "cells": self.dims, "layers": 1, "highways": 0}
         for name, low in {**lowest, "character_dims": 1, "characters": 3, "sampled": 0}.items():
-            whole(name, getattr(self, name), low)
+            object.__setattr__(self, name, whole(name, getattr(self, name), low))
         if not 0 <= real("dropout", self.dropout) < 1:
             raise SettingsError(f"dropout={self.dropout} must be at least 0 and below 1")
         try:
@@ -98,17 +100,13 @@ def spell(words: Iterable[str], characters: int) -> Tensor:
 
     Of a word with more than characters − 2 bytes, the first ones count.
     """
-    rows = [[BEGIN, *(byte + 1 for byte in _utf8(word)[: characters - 2]), END] for word in words]
+    rows = [[BEGIN, *(byte + 1 for byte in encode(word)[: characters - 2]), END] for word in words]
     return _padded(rows, characters)
 
 
 def spell_mark(mark: int, characters: int) -> Tensor:
     """One row for what is no word: `LINE`, the end of a line and the beginning of the next, or `OTHER`."""
     return _padded([[BEGIN, mark, END]], characters)
-
-
-def _utf8(word: str) -> bytes:
-    return word.encode("utf-8", "surrogateescape")
 
 
 def _padded(rows: list[list[int]], characters: int) -> Tensor:
@@ -174,7 +172,7 @@ class Spelling(nn.Module):
         return vectors
 
 
-class Reader(nn.Module):
+class Direction(nn.Module):
     """LSTMs that read one way, each one's input added to its output but the first one's."""
 
     def __init__(self, config: Config):
@@ -208,8 +206,8 @@ class ELMo(nn.Module):
         super().__init__()
         self.config, self.tokens = config, tokens
         self.spelling = Spelling(config)
-        self.forwards = Reader(config)
-        self.backwards = Reader(config)
+        self.forwards = Direction(config)
+        self.backwards = Direction(config)
         self.dropout = nn.Dropout(config.dropout)
         self.softmax = nn.Linear(config.dims, config.vocabulary)
         nn.init.zeros_(self.softmax.bias)
@@ -299,6 +297,30 @@ def _log_chance(ids: Tensor, size: int, draws: int) -> Tensor:
     """log P(a word is among `draws` words drawn from `size`) = log(1 − (1 − P)^draws)."""
     each = ((ids + 2) / (ids + 1)).log() / math.log(size + 1)
     return torch.log(-torch.expm1(draws * torch.log1p(-each)))
+
+
+class Backward(nn.Module):
+    """The other direction, as a network that reads texts from their ends; `turned` turns them round."""
+
+    causal = True
+
+    def __init__(self, network: ELMo):
+        super().__init__()
+        self.network, self.config = network, network.config
+
+    def hidden(self, ids: Tensor) -> list[Tensor]:
+        """As `ELMo.hidden`, for texts that are turned round."""
+        return [layer.flip(1) for layer in self.network.hidden(ids.flip(1))]
+
+    def logits(self, top: Tensor) -> Tensor:
+        """(…, 2·dims) of the top layer to (…, V)."""
+        return self.network.logits(top, backward=True)
+
+
+def turned(stream: Stream) -> Stream:
+    """A text from its end to its beginning, again with an end token behind each line."""
+    ids = np.concatenate([stream.ids[-2::-1], stream.ids[-1:]])
+    return replace(stream, ids=ids, offsets=len(stream) - stream.offsets[::-1])
 
 
 class Mix(nn.Module):

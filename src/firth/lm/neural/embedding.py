@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from firth.errors import SettingsError
+from firth.lm.neural.devices import device_of
 from firth.lm.neural.inputs import word_pieces
 from firth.lm.neural.network import Network
 from firth.lm.neural.tokens import Tokens
@@ -74,7 +75,7 @@ def _states(
         raise SettingsError(f"layer={layer!r} must be 'top', 'mix', 'all' or a number, 0 being the embeddings")
     head, tail = _around(tokens)
     order = sorted(range(len(rows)), key=lambda number: len(rows[number]))
-    device = network.embeddings.device
+    device = device_of(network)
     network.eval()
     for at in range(0, len(order), whole("batch", batch, 1)):
         some = order[at : at + batch]

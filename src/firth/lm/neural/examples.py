@@ -19,13 +19,13 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from firth.errors import CorpusError, SettingsError
 from firth.evaluate.sets import lines
+from firth.lm.kinds import TASKS
 
 TaskName = Literal["classify", "pair", "similarity", "choice", "tag", "span"]
-TASKS: tuple[TaskName, ...] = get_args(TaskName)
 Source = str | Path | Iterable[Any]
 
 

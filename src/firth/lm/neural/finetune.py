@@ -15,8 +15,12 @@ import torch
 
 from firth.errors import FirthWarning, FormatError, SettingsError
 from firth.files import read_directory, write_directory
+<<<<<<< HEAD
+from firth.lm.kinds import TASK
+=======
 from firth.lm.kinds import is_foreign
 from firth.lm.neural import hf
+>>>>>>> spine-3
 from firth.lm.neural import tokens as tokenizing
 from firth.lm.neural.answers import Names, Prediction, measured, predictions
 from firth.lm.neural.devices import device_named
@@ -30,7 +34,6 @@ from firth.progress import watching
 from firth.settings import real
 from firth.tensors import open_tensors, write_tensors
 
-KIND = "task"
 KINDS = ("elmo", "gpt", "gpt2", "bert")
 MODEL = "model.safetensors"
 DROPOUT = 0.1  # before the head
@@ -60,7 +63,7 @@ class Task:
         settings: Mapping[str, Any],
     ):
         self.model, self.network, self.tokens, self.names = model, network, tokens, names
-        self.history: list[Mapping[str, Any]] = list(history)
+        self.history = [dict(row) for row in history]
         self.settings = dict(settings)
         self.layout = Layout.of(model, network.network.config, tokens)
 
@@ -105,7 +108,7 @@ class Task:
         """Write a directory: weights, tokens, names and settings, replacing one that stands there as a whole."""
         weights = {name: each.detach().cpu().numpy() for name, each in self.network.state_dict().items()}
         config = {
-            "kind": KIND,
+            "kind": TASK,
             "task": self.task,
             "model": self.model,
             "network": asdict(self.network.network.config),
@@ -138,7 +141,7 @@ class Task:
             return cls._of_transformers(path, task, device)
         directory = read_directory(path)
         config = directory.config
-        if config.get("kind") != KIND:
+        if config.get("kind") != TASK:
             raise FormatError(f"{path}: holds {config.get('kind')!r}, no task; use firth.lm.load")
         try:
             names = Names(**{**config["names"], "labels": tuple(config["names"]["labels"])})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
@@ -9,7 +10,8 @@ import torch
 
 from firth.checkpoint import Origin, Reading
 from firth.corpus import Source
-from firth.errors import SettingsError, TrainingError
+from firth.errors import FirthWarning, SettingsError, TrainingError
+from firth.files import FileError
 from firth.lm.neural import saved
 from firth.lm.neural import tokens as all_tokens
 from firth.lm.neural.learn import learn
@@ -67,11 +69,19 @@ def train(
         parameters=parameters,
     )
 
-    def keep(standing: Standing, *, ended: bool = False) -> None:
-        found = replace(model, history=standing.history, unfinished=None if ended else unfinished)
+    def keep(standing: Standing) -> None:
+        found = replace(model, history=standing.history, unfinished=unfinished)
+        try:
+            if unfinished.path and standing.step:
+                saved.save(unfinished.path, found)
+        except FileError as error:
+            warnings.warn(
+                f"{error}; training goes on without this checkpoint, the one before is whole",
+                FirthWarning,
+                stacklevel=2,
+            )
+            found = replace(found, unfinished=None)
         note(found)
-        if unfinished.path and standing.step:
-            saved.save(unfinished.path, found)
 
     learn(
         network,
@@ -84,7 +94,10 @@ def train(
         checkpoint=keep,
         every=unfinished.every,
     )
-    keep(standing, ended=True)
+    ended = replace(model, history=standing.history, unfinished=None)
+    note(ended)
+    if unfinished.path:
+        saved.save(unfinished.path, ended)
 
 
 def _measure(
@@ -96,6 +109,8 @@ def _measure(
         if settings.patience is not None:
             raise SettingsError("patience goes by the loss of a text held out; pass held_out")
         return None
+    if unfinished.held_out.reading.source is None:
+        raise TrainingError("the text held out was no file, and no checkpoint keeps it; train from the start")
     batches = model.network.batches(Stream.read(unfinished.held_out.reading, model.tokens, watcher.reading))
     if not len(batches):
         raise TrainingError("the text held out is too short to be cut into batches; give more of it")

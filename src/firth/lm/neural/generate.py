@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from firth.errors import SettingsError
+from firth.lm.neural.devices import device_of
 from firth.lm.neural.network import Network
 from firth.lm.neural.transformer import Cache
 from firth.lm.sampling import Sampling
@@ -35,13 +36,15 @@ def generate(
     seeds: Sequence[int],
     end: int | None = None,
     never: Sequence[int] = (),
+    batch: int = 32,
 ) -> list[list[int]]:
     """The tokens that follow each of `prompts`, `length` of them at most, up to `end`, which is left out.
 
-    Each text is drawn by a generator of its own, seeded with its number of `seeds`, and neither what it sees nor
-    where it stops depends on the others: alone it would be the same, as far as float32 sums are. Tokens of `never`
-    are not drawn. Where a text is longer than the network's context, the network sees its last tokens; it forgets
-    half a context at a time, so that the others need not be computed again at every step.
+    `batch` texts grow at a time. Each is drawn by a generator of its own, seeded with its number of `seeds`, and
+    neither what it sees nor where it stops depends on the others: alone it would be the same, as far as float32
+    sums are. Tokens of `never` are not drawn. Where a text is longer than the network's context, the network sees
+    its last tokens; it forgets half a context at a time, so that the others need not be computed again at every
+    step.
 
     Raises `SettingsError` for a network that cannot generate, or a prompt without tokens.
     """
@@ -51,22 +54,31 @@ def generate(
         if not len(prompt):
             raise SettingsError(f"prompt {number} has no tokens to go on from; begin it with a word")
     texts = [_Text(list(prompt), np.random.default_rng(seed)) for prompt, seed in zip(prompts, seeds, strict=True)]
-    live = texts
+    length = whole("length", length, 0)
+    never = list(never)
     with _still(network):
-        reader = _Reader(network)
-        for left in range(whole("length", length, 0), 0, -1):
-            if not live:
-                break
-            scores = reader.scores(live, left)
-            scores[:, list(never)] = -np.inf
-            drawn = [sampling.draw(row, text.random) for row, text in zip(scores, live, strict=True)]
-            on = [row for row, id in enumerate(drawn) if id != end]
-            if len(on) < len(live):
-                reader.keep(on)
-            live = [live[row] for row in on]
-            for text, row in zip(live, on, strict=True):
-                text.ids.append(drawn[row])
+        for at in range(0, len(texts), whole("batch", batch, 1)):
+            _grow(network, texts[at : at + batch], length, sampling, end, never)
     return [text.ids[len(prompt) :] for text, prompt in zip(texts, prompts, strict=True)]
+
+
+def _grow(
+    network: Network, live: list[_Text], length: int, sampling: Sampling, end: int | None, never: list[int]
+) -> None:
+    """Put tokens behind some texts, all at the same pace."""
+    reader = _Reader(network)
+    for left in range(length, 0, -1):
+        scores = reader.scores(live, left)
+        scores[:, never] = -np.inf
+        drawn = [sampling.draw(row, text.random) for row, text in zip(scores, live, strict=True)]
+        on = [row for row, id in enumerate(drawn) if id != end]
+        if not on:
+            break
+        if len(on) < len(live):
+            reader.keep(on)
+            live = [live[row] for row in on]
+        for text, row in zip(live, on, strict=True):
+            text.ids.append(drawn[row])
 
 
 @contextmanager
@@ -82,12 +94,12 @@ def _still(network: Network) -> Iterator[None]:
 
 
 class _Reader:
-    """A network that reads growing texts; what it has read of them stays in a cache."""
+    """A network that reads growing texts; what it has read of them stays in a cache, if it uses one."""
 
     def __init__(self, network: Network):
         self.network = network
         self.context: int = network.config.context
-        self.device = network.embeddings.device
+        self.device = device_of(network)
         self.cache: Cache | None = None
 
     def scores(self, texts: Sequence[_Text], left: int) -> np.ndarray:
@@ -103,6 +115,8 @@ class _Reader:
         else:
             ids, mask = torch.tensor([text.ids[-1:] for text in texts], device=self.device), None
         top = self.network.hidden(ids, mask=mask, cache=self.cache)[-1]
+        if not self.cache.length:
+            self.cache = None  # NNLM and ELMo keep nothing there, and read all again
         found: np.ndarray = self.network.logits(top[:, -1]).float().cpu().numpy()
         return found
 

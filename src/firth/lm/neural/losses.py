@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ class Means:
     def add(self, loss: Loss) -> None:
         """One more batch."""
         for name, mean in {"loss": float(loss.nll), **loss.extras}.items():
+            name = re.sub(r"\W", "_", name)
             self.sums[name] = self.sums.get(name, 0.0) + mean * loss.predicted
         self.sums["predicted"] = self.sums.get("predicted", 0) + loss.predicted
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -105,9 +104,11 @@ class Neural:
         reading = Reading(source, tokenizer, encoding, errors, cache)
         saves = checkpoint if isinstance(checkpoint, Checkpoint | None) else Checkpoint(checkpoint)
         with watching(progress, log) as watcher:
-            tokens = self.tokens if update else self._given
-            tokens = tokens or learn_tokens(self.token_kind, self.vocabulary, reading, watcher)
-            network = copy.deepcopy(self.network) if update else self._create(tokens, settings.seed)
+            if update:
+                tokens, network = saved.copied(self.learnt)
+            else:
+                tokens = self._given or learn_tokens(self.token_kind, self.vocabulary, reading, watcher)
+                network = self._create(tokens, settings.seed)
             text = Stream.read(reading, tokens, watcher.reading)
             unfinished = Unfinished(
                 path=None if saves is None else Path(saves.path),
@@ -207,8 +208,14 @@ class Neural:
         """log10 P of each token of a text and of each line's end, as `perplexity` has them."""
         return self._scores(Stream.of_corpus(corpus, self.tokens), stride)
 
-    def _scores(self, stream: Stream, stride: int | None) -> TokenScores:
-        log = scoring.log_probabilities(self.network, self.tokens, stream, stride=stride)
+    def _scores(self, stream: Stream, stride: int | None, backward: bool = False) -> TokenScores:
+        network = self.network
+        if backward:
+            module = module_of(self.kind)
+            if not hasattr(module, "Backward"):
+                raise SettingsError(f"{self.kind} does not read backward; an ELMo does")
+            network, stream = module.Backward(network), module.turned(stream)
+        log = scoring.log_probabilities(network, self.tokens, stream, stride=stride)
         ids, unknown = stream.ids, self.tokens.unknown
         missing = np.zeros(len(ids), np.bool_) if unknown is None else (ids == unknown) | (ids >= len(self.tokens))
         return TokenScores(log / np.float32(math.log(10)), missing)
@@ -225,6 +232,7 @@ class Neural:
         source: Source,
         *,
         stride: int | None = None,
+        backward: bool = False,
         tokenizer: Tokenize = "whitespace",
         encoding: str = "utf-8",
         errors: str = "strict",
@@ -234,11 +242,12 @@ class Neural:
 
         For words, these are the events that an n-gram model of the same vocabulary counts; for models of different
         tokens, `bits_per_byte` compares. Lines are read one after another, each with what stood before in view. A
-        window of the network's context moves on by `stride` tokens, half of it if None.
+        window of the network's context moves on by `stride` tokens, half of it if None. `backward` tells that of
+        each token from those after it, the other direction of an ELMo; `SettingsError` for others.
         """
         reading = Reading(source, tokenizer, encoding, errors, cache)
         stream = Stream.read(reading, self.tokens)
-        return perplexity_of(self._scores(stream, stride), lines=stream.lines, bytes=stream.bytes)
+        return perplexity_of(self._scores(stream, stride, backward), lines=stream.lines, bytes=stream.bytes)
 
     @overload
     def embed(
@@ -294,7 +303,7 @@ class Neural:
         ]
         found = generate.generate(
             self.network,
-            [tokens.encode(each) or [tokens.end] for each in prompts],
+            [[tokens.end, *tokens.encode(each)] for each in prompts],
             length=length,
             sampling=sampling,
             seeds=range(whole("seed", seed, 0), seed + len(prompts)),

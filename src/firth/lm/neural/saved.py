@@ -83,6 +83,19 @@ class Learnt:
         return Vectors(names[first:], matrix[first:], counts=counts[first:])
 
 
+def copied(model: Learnt) -> tuple[Tokens, Network]:
+    """Tokens and a network that are the same and share nothing with the model's own."""
+    tokens = all_tokens.load(model.tokens.kind, model.tokens.dump())
+    return tokens, _network(model.kind, model.network.config, tokens, model.network.state_dict())
+
+
+def _network(kind: str, config: Any, tokens: Tokens, weights: Mapping[str, Tensor]) -> Network:
+    with torch.random.fork_rng(devices=[]):
+        network: Network = module_of(kind).create(config, tokens)
+    network.load_state_dict(weights)
+    return network
+
+
 def save(path: str | Path, model: Learnt) -> None:
     """Write a directory; what stood there stays whole until the new is."""
     vectors = model.vectors()
@@ -118,10 +131,8 @@ def load(path: str | Path) -> Learnt:
         raise FormatError(f"{path}: holds {kind!r}, which is no neural language model; use firth.load")
     try:
         tokens = all_tokens.load(config["tokens"], files[all_tokens.FILE].read_bytes())
-        module = module_of(kind)
-        with torch.random.fork_rng(devices=[]):
-            network = module.create(module.Config(**config["config"]), tokens)
-        network.load_state_dict(_read(files[WEIGHTS]))
+        settings = module_of(kind).Config(**config["config"])
+        network = _network(kind, settings, tokens, _read(files[WEIGHTS]))
         training = config.get("training")
         unfinished = training and Unfinished.from_dict(Path(path), training, _read(files[TRAINING]))
         return Learnt(kind, network.eval(), tokens, list(config["history"]), unfinished)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from firth.errors import SettingsError
-from firth.lm.neural.devices import autocast
+from firth.lm.neural.devices import autocast, device_of
 from firth.lm.neural.network import Network
 from firth.lm.neural.stream import Stream
 from firth.lm.neural.tokens import Tokens
@@ -48,7 +48,7 @@ def log_probabilities(
     found = np.empty(len(stream), np.float32)
     network.eval()
     rows = max(1, _SCORES // (stride * network.config.vocabulary))
-    with torch.inference_mode(), autocast(network.embeddings.device, precision):
+    with torch.inference_mode(), autocast(device_of(network), precision):
         first = min(width, len(stream))
         found[:first] = _scored(network, tokens, stream, np.zeros(1, np.int64), first, first)
         starts = np.arange(width, len(stream) - stride + 1, stride)  # of what is scored
@@ -67,7 +67,7 @@ def _scored(
     """ln P of the last tokens of windows that are to foresee `width` tokens from `starts` on."""
     at = starts[:, None] + np.arange(-1, width)
     ids = np.where(at < 0, stream.end, stream.ids[np.maximum(at, 0)].astype(np.int64))
-    shown = torch.from_numpy(ids).to(network.embeddings.device)
+    shown = torch.from_numpy(ids).to(device_of(network))
     top = network.hidden(shown[:, :-1])[-1][:, -last:]
     targets = predicted(shown[:, -last:], tokens)
     log = torch.log_softmax(network.logits(top).float(), -1).gather(2, targets[..., None])

@@ -147,6 +147,9 @@ class SpelledTokens(WordTokens):
         super().__init__(words, counts)
         self.unseen: list[str] = []
 
+    def __deepcopy__(self, memo: object) -> Self:
+        return self  # what a copy of a network reads has the same ids
+
     @property
     def read(self) -> int:
         """How many ids there are by now."""
