@@ -776,4 +776,4 @@ def test_an_ngram_model_is_not_exported(tmp_path):
         tmp_path / "run"
     )
     ran = CliRunner().invoke(export, [str(tmp_path / "run"), "-o", str(tmp_path / "out")])
-    assert isinstance(ran.exception, SettingsError) and "n-gram" in str(ran.exception)
+    assert isinstance(ran.exception, SettingsError) and "only gpt, gpt2" in str(ran.exception)

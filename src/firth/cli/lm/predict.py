@@ -47,20 +47,11 @@ def command(
     known = Task.load(task, device=device)
     examples = read_examples(file, known.task, labels=known.labels, encoding=encoding)
     found = known.predict(examples, batch=batch)
-<<<<<<< HEAD
     if as_json:
         lines = [json.dumps(each.as_dict(), ensure_ascii=False) for each in found]
     else:
         pairs = zip(examples, found, strict=True)
         lines = [line for example, each in pairs for line in lines_of(known.task, example, each)]
-=======
-    lines = [
-        json.dumps(each.as_dict(), ensure_ascii=False)
-        if as_json
-        else "\n".join(lines_of(known.task, example, each))
-        for example, each in zip(examples, found, strict=True)
-    ]
->>>>>>> spine-3
     if out is None:
         for line in lines:
             click.echo(line)

@@ -15,12 +15,8 @@ import torch
 
 from firth.errors import FirthWarning, FormatError, SettingsError
 from firth.files import read_directory, write_directory
-<<<<<<< HEAD
-from firth.lm.kinds import TASK
-=======
-from firth.lm.kinds import is_foreign
+from firth.lm.kinds import TASK, is_foreign
 from firth.lm.neural import hf
->>>>>>> spine-3
 from firth.lm.neural import tokens as tokenizing
 from firth.lm.neural.answers import Names, Prediction, measured, predictions
 from firth.lm.neural.devices import device_named

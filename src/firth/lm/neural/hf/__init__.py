@@ -65,9 +65,7 @@ def read(path: str | Path) -> tuple[str, Network, Tokens]:
     if absent:
         _warn(f"{path}: has no {' and no '.join(absent)}: left with random weights, to be learnt")
     if head:
-        _warn(
-            f"{path}: its head for the task {head.task} is left out; firth.lm.neural.finetune.Task.load takes it"
-        )
+        _warn(f"{path}: its head for the task {head.task} is left out; firth.lm.Task.load takes it")
     return kind, network, tokens
 
 
