@@ -302,6 +302,8 @@ def test_rows_in_memory_are_told_by_their_number():
     assert read_examples([["a", "one"], ("b", "two")], "classify")[1].texts == ("two",)
     with pytest.raises(CorpusError, match=r"example 2: .*3 fields"):
         read_examples([("a", "one"), ("b", "two", "three")], "classify")
+    with pytest.raises(CorpusError, match=r"example 1: .* cannot be read"):
+        read_examples([()], "choice")
     with pytest.raises(CorpusError, match="the examples: holds no example"):
         read_examples([], "classify")
 

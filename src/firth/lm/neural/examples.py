@@ -143,7 +143,7 @@ def _example(task: TaskName, place: str, row: Any) -> Example:
         texts, target = _PARSERS[task]([row] if isinstance(row, str) and task != "tag" else row)
         if not all(isinstance(text, str) and text.strip() for text in texts):
             raise ValueError("a text is empty or none")
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, IndexError) as error:
         raise CorpusError(f"{place}: {str(row)[:60]!r} cannot be read ({error}); {_LAYOUTS[task]}") from None
     return Example(tuple(texts), target, place)
 

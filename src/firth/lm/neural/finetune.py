@@ -22,6 +22,7 @@ from firth.lm.neural.answers import Names, Prediction, measured, predictions
 from firth.lm.neural.devices import device_named
 from firth.lm.neural.examples import Example, Source, TaskName, read_examples, with_targets
 from firth.lm.neural.heads import TaskNetwork, with_head
+from firth.lm.neural.hf.heads import Head
 from firth.lm.neural.inputs import NEW, Encoded, Examples, Layout, batch_of, encode
 from firth.lm.neural.learn import learn
 from firth.lm.neural.learning import Learning
@@ -124,7 +125,7 @@ class Task:
         """Write a new directory that `transformers` opens as a task of BERT; raises `SettingsError` for others."""
         weight, bias = (each.detach() for each in (self.network.head.weight, self.network.head.bias))
         names, dropout = self.names, self.settings["dropout"]
-        head = hf.Head(self.task, weight * names.spread, bias * names.spread + names.mean, names.labels, dropout)
+        head = Head(self.task, weight * names.spread, bias * names.spread + names.mean, names.labels, dropout)
         hf.write(path, self.network.network, self.tokens, head)
 
     @classmethod
@@ -143,9 +144,10 @@ class Task:
             names = Names(**{**config["names"], "labels": tuple(config["names"]["labels"])})
             tokens = tokenizing.load(config["tokens"], directory.files[tokenizing.FILE].read_bytes())
             module = _module(config["model"])
-            network = module.create(module.Config(**config["network"]), tokens)
             settings = config["settings"]
-            whole = _with_head(config["model"], network, config["task"], names, settings)
+            with torch.random.fork_rng(devices=[]):
+                network = module.create(module.Config(**config["network"]), tokens)
+                whole = _with_head(config["model"], network, config["task"], names, settings)
             weights = open_tensors(directory.files[MODEL])
             whole.load_state_dict({name: torch.tensor(each) for name, each in weights.items()})
         except (KeyError, TypeError, AttributeError, RuntimeError, SettingsError) as error:
@@ -217,7 +219,7 @@ def finetune(
     names = Names.of(task, examples)
     if len(names.labels) == 1:
         raise SettingsError(f"all examples are labelled {names.labels[0]!r}; give some of another label")
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(devices=[]):
         torch.manual_seed(how.seed)
         copy = _copy(model, network, tokens, NEW if model in ("gpt", "gpt2") else 0)
         whole = _with_head(model, copy, task, names, settings)
