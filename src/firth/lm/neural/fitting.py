@@ -106,8 +106,6 @@ def _measure(
     """What tells the losses of the text held out, if there is one."""
     settings = unfinished.learning
     if unfinished.held_out is None:
-        if settings.patience is not None:
-            raise SettingsError("patience goes by the loss of a text held out; pass held_out")
         return None
     if unfinished.held_out.reading.source is None:
         raise TrainingError("the text held out was no file, and no checkpoint keeps it; train from the start")

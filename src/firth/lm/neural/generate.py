@@ -108,8 +108,7 @@ class _Reader:
         for text in texts:
             start = self._start(len(text.ids))
             moved, text.start = moved or start != text.start, start
-        # Networks without attention keep nothing, and read all of it each time.
-        if self.cache is None or moved or self.cache.length in (0, self.cache.capacity):
+        if self.cache is None or moved or self.cache.length == self.cache.capacity:
             ids, mask = self._padded([text.ids[text.start :] for text in texts])
             self.cache = Cache(min(self.context, ids.shape[1] + left - 1))
         else:

@@ -100,7 +100,9 @@ class Neural:
         `tokenizer` makes words, for tokens that are words. Raises `CorpusError`, `SettingsError` or
         `TrainingError`; then the model is as it was. After a KeyboardInterrupt it has what was learnt until then.
         """
-        settings = learning_of(self.kind, learning)
+        settings, there = learning_of(self.kind, learning), device_named(device)
+        if settings.patience is not None and held_out is None:
+            raise SettingsError("patience goes by the loss of a text held out; pass held_out")
         reading = Reading(source, tokenizer, encoding, errors, cache)
         saves = checkpoint if isinstance(checkpoint, Checkpoint | None) else Checkpoint(checkpoint)
         with watching(progress, log) as watcher:
@@ -118,7 +120,7 @@ class Neural:
                 held_out=None if held_out is None else Origin(reading.again(held_out), ""),
                 every=None if saves is None else saves.every,
             )
-            self._train(Learnt(self.kind, network, tokens), text, unfinished, device, watcher)
+            self._train(Learnt(self.kind, network, tokens), text, unfinished, there, watcher)
         return self
 
     def resume(
@@ -134,12 +136,12 @@ class Neural:
         `source` is the text where it has moved, or was sentences. Raises `TrainingError` for another text, and for
         a model whose training has ended.
         """
-        unfinished = self.learnt.unfinished
+        unfinished, there = self.learnt.unfinished, device_named(device)
         if unfinished is None:
             raise TrainingError("this training has ended; fit with update=True learns more")
         with watching(progress, log) as watcher:
             text = same_text(unfinished.text, source, self.tokens, watcher)
-            self._train(self.learnt, text, unfinished, device, watcher)
+            self._train(self.learnt, text, unfinished, there, watcher)
         return self
 
     def _create(self, tokens: Tokens, seed: int) -> Network:
@@ -150,7 +152,7 @@ class Neural:
         return network
 
     def _train(
-        self, model: Learnt, text: Stream, unfinished: Unfinished, device: str | None, watcher: Watcher
+        self, model: Learnt, text: Stream, unfinished: Unfinished, device: torch.device, watcher: Watcher
     ) -> None:
         before, standing = self._learnt, unfinished.standing
 
@@ -158,7 +160,7 @@ class Neural:
             self._learnt = found
 
         try:
-            train(model, text, unfinished, device_named(device), watcher, note)
+            train(model, text, unfinished, device, watcher, note)
         except KeyboardInterrupt:
             if self._learnt is not before and standing.noted != standing.step:  # the second one, amid a step
                 self._learnt = replace(model, history=standing.history)
