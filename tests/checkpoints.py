@@ -1,5 +1,6 @@
 """Checkpoints as `transformers` saves them, and as they were published."""
 
+import json
 import os
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -12,9 +13,10 @@ import torch
 import transformers
 from safetensors.torch import load_file, save_file
 
-from firth.lm.neural import tokens
+from firth.lm.neural import bert, gpt, gpt2, tokens
 
 KINDS = {"gpt": "bpe", "gpt2": "bytes", "bert": "wordpiece"}
+MODULES = {"gpt": gpt, "gpt2": gpt2, "bert": bert}
 TEXT = [
     "The quick brown fox jumps over the lazy dog, and the dogs jump over 17 foxes.",
     "Don't stop: it isn't over till it's over; we'll see who'd have been there.",
@@ -38,6 +40,9 @@ class Size:
     layers: int
     heads: int
     context: int
+
+
+TINY = Size(8, 2, 2, 12)
 
 
 def theirs(kind, size, *, vocabulary, seed=0, model="PreTraining", spread=0.1, **settings):
@@ -84,3 +89,41 @@ def rewrite(path: Path, change):
     file = path / "model.safetensors"
     changed = {name: tensor.contiguous() for name, tensor in change(load_file(file)).items()}
     save_file(changed, file, metadata={"format": "pt"})
+
+
+def old_files(folder, kind, pieces, **settings):
+    """The files of the first releases: no tokenizer.json."""
+    folder.mkdir(exist_ok=True)
+    numbers = pieces.tokenizer.get_vocab()
+    if kind == "bert":
+        lines = sorted(numbers, key=numbers.__getitem__)
+        (folder / "vocab.txt").write_text("".join(f"{line}\n" for line in lines), "utf-8")
+    else:
+        pieces.tokenizer.model.save(str(folder))
+        (folder / "vocab.json").write_text(json.dumps(numbers))
+    if settings:
+        (folder / "tokenizer_config.json").write_text(json.dumps(settings))
+    return folder
+
+
+def ours(kind, size, pieces):
+    """A network of ours, none of its weights as usual, and its config."""
+    module = MODULES[kind]
+    config = module.Config(vocabulary=len(pieces), **vars(size))
+    network = module.create(config, pieces).eval()
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(torch.randn_like(parameter) * 0.1)
+    return network, config
+
+
+def theirs_for_task(kind, name, pieces, labels=3, **settings):
+    """A model of transformers for a task, its labels named L0, L1, …"""
+    labels = 2 if name == "QuestionAnswering" else labels
+    settings |= {"id2label": {number: f"L{number}" for number in range(labels)}} if "Classif" in name else {}
+    return theirs(kind, TINY, vocabulary=len(pieces), model=name, pad_token_id=pieces.pad, **settings)
+
+
+def close(ours, other, where=...):
+    """What the two must be, where it counts."""
+    torch.testing.assert_close(ours[where], other[where], atol=1e-5, rtol=1e-4)

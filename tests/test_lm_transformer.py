@@ -12,9 +12,10 @@ from torch.nn import functional
 import firth
 from firth.lm.neural import bert, gpt2, softmax
 from firth.lm.neural.causal import Chunks
+from firth.lm.neural.dropout import dropout
 from firth.lm.neural.masking import Spans, choose
 from firth.lm.neural.softmax import cross_entropy
-from firth.lm.neural.transformer import Block, Cache, View
+from firth.lm.neural.transformer import Block, Cache, View, attend
 
 CAUSAL = ["gpt", "gpt2"]
 ALL = [*CAUSAL, "bert"]
@@ -199,6 +200,36 @@ def test_dropout_is_for_training_only(kind):
     once = made.hidden(ids)[-1]
     torch.manual_seed(5)
     close(made.hidden(ids)[-1], once, atol=0, rtol=0)
+
+
+def test_dropout_keeps_a_share_and_the_mean():
+    torch.manual_seed(6)
+    x = torch.ones(300, 333, requires_grad=True)
+    found = dropout(x, 0.3)
+    assert float((found == 0).float().mean()) == pytest.approx(0.3, abs=0.01)
+    assert float(found.detach().mean()) == pytest.approx(1, abs=0.01)
+    close(torch.autograd.grad(found.sum(), x)[0], found)
+    zeros = (found == 0).float()
+    assert abs(float((zeros[:, 1:] * zeros[:, :-1]).mean()) - 0.09) < 0.01  # neighbours fall independently
+    assert not torch.equal(dropout(x, 0.3), found)
+    torch.manual_seed(6)
+    assert torch.equal(dropout(x, 0.3), found)
+
+
+@pytest.mark.parametrize("view", ["all", "causal", "some"])
+def test_attention_with_dropout_is_attention(view):
+    torch.manual_seed(7)
+    given = [torch.randn(2, 2, 5, 4, dtype=torch.float64, requires_grad=True) for _ in range(3)]
+    allowed = torch.rand(2, 1, 5, 5) < 0.5
+    allowed |= torch.eye(5, dtype=torch.bool)
+    seen = View(0, allowed if view == "some" else None, view == "causal")
+    plain, same = attend(*given, seen, 0.0), attend(*given, seen, 1e-9)  # too little to fall on any
+    close(same, plain)
+    for one, two in zip(*(torch.autograd.grad(each.sum(), given) for each in (same, plain)), strict=True):
+        close(one, two)
+    whole = torch.stack([attend(*given, seen, 0.3) for _ in range(2000)])
+    close(whole.mean(0), plain, atol=0.1, rtol=0)
+    assert float(whole.std(0)[:, :, 1:].min()) > 0
 
 
 # Gradients and losses

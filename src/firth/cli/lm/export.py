@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
-from firth import lm
+import firth
 from firth.cli.options import as_json, command_with, option
 from firth.cli.output import show
 from firth.errors import SettingsError
-from firth.files import read_directory
+from firth.lm import NGram
 
 
 @command_with(example="firth lm export run/ -o hf/")
@@ -23,15 +21,10 @@ def command(model: str, output: str, as_json: bool) -> None:
     MODEL is a gpt, gpt2 or bert of firth lm train, or a task that a bert was fine-tuned for. transformers opens
     what is written with AutoModelForPreTraining, or the class of the task, and with AutoTokenizer.
     """
-    if Path(model).is_dir() and not lm.is_model(model) and read_directory(model).config.get("kind") == "task":
-        from firth.lm.neural.finetune import Task
-
-        Task.load(model).export(output)
-    else:
-        found = lm.load(model)
-        if isinstance(found, lm.NGram):
-            raise SettingsError(
-                f"{model}: is an n-gram model, which transformers does not have; ARPA files carry it"
-            )
-        found.export(output)
+    found = firth.load(model)
+    if isinstance(found, firth.Vectors | firth.Word2Vec | NGram):
+        raise SettingsError(
+            f"{model}: transformers has nothing of this kind; only gpt, gpt2 and bert can be exported"
+        )
+    found.export(output)
     show({"saved": output}, f"saved {output}", as_json)

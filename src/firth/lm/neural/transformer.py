@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from firth.errors import SettingsError
+from firth.lm.neural.dropout import Dropout, dropout
 from firth.settings import real, whole
 
 INNER = 4  # the feed-forward layer is so many times wider than the states
@@ -148,7 +150,7 @@ class Embedding(nn.Module):
         self.positions = nn.Embedding(config.context, config.dims)
         self.segments = nn.Embedding(segments, config.dims) if segments else None
         self.norm = nn.LayerNorm(config.dims, epsilon) if segments else None
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
 
     def forward(self, ids: Tensor, positions: int | Tensor, segments: Tensor | None = None) -> Tensor:
         """States (B, T, D); no segments are all the first."""
@@ -163,6 +165,20 @@ class Embedding(nn.Module):
             found = self.norm(found)
         dropped: Tensor = self.dropout(found)
         return dropped
+
+
+def attend(queries: Tensor, keys: Tensor, values: Tensor, seen: View, share: float) -> Tensor:
+    """softmax(QKᵀ/√E)·V of queries (B, H, T, E), keys and values (B, H, S, E), a share of the weights dropped."""
+    if not share or queries.device.type != "cpu":
+        return functional.scaled_dot_product_attention(
+            queries, keys, values, attn_mask=seen.allowed, dropout_p=share, is_causal=seen.causal
+        )
+    # No kernel for CPUs is fused with dropout; torch's own way, in float32 whatever the precision, is slower.
+    scores = (queries / math.sqrt(queries.shape[-1])) @ keys.transpose(2, 3)
+    allowed = _triangle(scores.shape[2], 0, scores.device) if seen.causal else seen.allowed
+    if allowed is not None:
+        scores = scores + torch.zeros_like(allowed, dtype=scores.dtype).masked_fill_(~allowed, -math.inf)
+    return dropout(torch.softmax(scores, -1, dtype=scores.dtype), share) @ values
 
 
 class Attention(nn.Module):
@@ -181,14 +197,7 @@ class Attention(nn.Module):
         queries, keys, values = split.permute(2, 0, 3, 1, 4)  # (B, H, T, D/H) each
         if cache is not None:
             keys, values = cache.extend(layer, keys, values)
-        found = functional.scaled_dot_product_attention(
-            queries,
-            keys,
-            values,
-            attn_mask=seen.allowed,
-            dropout_p=self.dropout if self.training else 0.0,
-            is_causal=seen.causal,
-        )
+        found = attend(queries, keys, values, seen, self.dropout if self.training else 0.0)
         result: Tensor = self.out(found.transpose(1, 2).reshape(rows, new, dims))
         return result
 
@@ -220,7 +229,7 @@ class Block(nn.Module):
         self.norm1 = nn.LayerNorm(config.dims, epsilon)
         self.feed = Feed(config, gelu)
         self.norm2 = nn.LayerNorm(config.dims, epsilon)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         self.pre = pre
 
     def forward(self, x: Tensor, seen: View, layer: int = 0, cache: Cache | None = None) -> Tensor:

@@ -26,6 +26,8 @@ from firth.lm.neural.hf.weights import FILE, open_weights, read_json, write_weig
 from firth.lm.neural.network import Network
 from firth.lm.neural.tokens import Tokens
 
+__all__ = ["Head", "kind_of", "read", "read_task", "write"]
+
 
 class _Kind(NamedTuple):
     module: ModuleType
@@ -63,9 +65,7 @@ def read(path: str | Path) -> tuple[str, Network, Tokens]:
     if absent:
         _warn(f"{path}: has no {' and no '.join(absent)}: left with random weights, to be learnt")
     if head:
-        _warn(
-            f"{path}: its head for the task {head.task} is left out; firth.lm.neural.finetune.Task.load takes it"
-        )
+        _warn(f"{path}: its head for the task {head.task} is left out; firth.lm.Task.load takes it")
     return kind, network, tokens
 
 
