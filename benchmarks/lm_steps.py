@@ -5,7 +5,7 @@
 
 Random weights and tokens, dropout as published, AdamW; each learns from the same batch, in turn, and generates the
 likeliest tokens behind the same prompts. A plain loop stands beside GPT-2: the model in forty lines of PyTorch,
-all scores at once. On a GPU steps run in bfloat16, and the table tells the share of the peak that is used.
+all scores at once. On a GPU the table also tells the share of the peak that is used.
 """
 
 from __future__ import annotations
@@ -176,11 +176,11 @@ class Contest:
 
     def _step(self, network: nn.Module, loss: Call) -> Call:
         network.train()
-        cuda = self.device.type == "cuda"
+        half = self.options.precision == "bfloat16"
         optimizer = torch.optim.AdamW(network.parameters(), lr=1e-4, fused=True)
 
         def step() -> None:
-            with torch.autocast(self.device.type, torch.bfloat16, enabled=cuda):
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=half):
                 found = loss()
             found.backward()
             torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
@@ -267,11 +267,13 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=5, help="of which medians are told (default: 5)")
     parser.add_argument("--threads", type=int, default=2, help="(default: 2)")
     parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
+    parser.add_argument("--precision", choices=("float32", "bfloat16"), help="of steps (bfloat16 on a GPU)")
     parser.add_argument("--peak", type=float, help="TFLOP/s of the GPU in bfloat16, where its name does not tell")
     parser.add_argument(
         "--json", type=Path, default=Path("out/bench/lm_steps.json"), help="(default: %(default)s)"
     )
     options = parser.parse_args()
+    options.precision = options.precision or ("float32" if options.device == "cpu" else "bfloat16")
     torch.set_num_threads(options.threads)
     torch.set_float32_matmul_precision("high")
     transformers.logging.set_verbosity_error()
@@ -297,7 +299,7 @@ def main() -> None:
     machine = gpu or f"{record['hardware']['cpu']}, {options.threads} threads"
     print(f"## {record['question']}\n\n{found}\n")
     print(
-        f"Size {options.size}, {options.vocabulary:,} tokens, {options.batch} texts a step; medians of "
+        f"Size {options.size}, {options.vocabulary:,} tokens, {options.batch} texts a step, {options.precision}; medians of "
         f"{options.runs} runs in turn. {machine}; {', '.join(map(' '.join, record['software'].items()))}."
     )
 
