@@ -1,12 +1,15 @@
 """ELMo's network: what each direction sees, what spelling gives, what is learnt."""
 
 import dataclasses
+import json
 import math
 
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 
+from firth.cli import main
 from firth.errors import SettingsError
 from firth.lm import Sampling
 from firth.lm.neural import elmo
@@ -26,7 +29,7 @@ NARROW = {
 }
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def one_thread():
     before = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -262,11 +265,15 @@ def trained(**learning):
     )
 
 
-def test_both_directions_learn_from_a_text_and_are_told_apart():
-    model = trained(held_out=LINES)
+@pytest.fixture(scope="module")
+def learnt():
+    return trained(held_out=LINES)
+
+
+def test_both_directions_learn_from_a_text_and_are_told_apart(learnt):
     for name in ("forward", "backward", "held_out_forward", "held_out_backward"):
-        assert model.history[-1][name] < 0.7 * model.history[0][name]
-    ahead, back = model.perplexity(LINES), model.perplexity(LINES, backward=True)
+        assert learnt.history[-1][name] < 0.7 * learnt.history[0][name]
+    ahead, back = learnt.perplexity(LINES), learnt.perplexity(LINES, backward=True)
     assert ahead.tokens == back.tokens == sum(map(len, LINES)) + len(LINES)
     assert ahead.unknown == back.unknown > 0
     assert max(ahead.perplexity, back.perplexity) < 6 and ahead.perplexity != back.perplexity
@@ -287,6 +294,17 @@ def test_the_backward_scores_are_those_of_the_words_before():
         Neural("nnlm", vocabulary=12, dims=4, layer=4).fit(LINES, epochs=1, progress=False).perplexity(
             LINES, backward=True
         )
+
+
+def test_the_command_line_tells_each_direction(tmp_path):
+    model, text = trained(epochs=1), tmp_path / "text.txt"
+    model.save(tmp_path / "elmo")
+    text.write_text("".join(" ".join(line) + "\n" for line in LINES))
+    for options, found in (([], model.perplexity(text)), (["--backward"], model.perplexity(text, backward=True))):
+        told = CliRunner().invoke(
+            main, ["lm", "perplexity", str(tmp_path / "elmo"), str(text), "--json", *options]
+        )
+        assert json.loads(told.stdout)["perplexity"] == pytest.approx(found.perplexity, rel=1e-5)
 
 
 def test_a_saved_model_is_the_same_and_embeds_every_layer(tmp_path):
@@ -320,15 +338,14 @@ def test_learning_goes_on_with_words_never_seen_before(tmp_path):
     assert len(model.tokens) == vocabulary and len(model.vectors) == vocabulary - 2
 
 
-def test_texts_go_on_word_by_word():
-    model = trained()
-    ids = [END, *model.tokens.encode("the cat")]
+def test_texts_go_on_word_by_word(learnt):
+    ids = [END, *learnt.tokens.encode("the cat")]
     for _ in range(3):
-        scores = model.network.logits(model.network.hidden(torch.tensor([ids[1:]]))[-1])[0, -1]
+        scores = learnt.network.logits(learnt.network.hidden(torch.tensor([ids[1:]]))[-1])[0, -1]
         scores[UNKNOWN] = -math.inf
         ids.append(int(scores.argmax()))
-    greedy = model.generate("the cat", length=3, sampling=Sampling(temperature=0))
-    assert greedy.split() == model.tokens.decode(ids).split()
+    greedy = learnt.generate("the cat", length=3, sampling=Sampling(temperature=0))
+    assert greedy.split() == learnt.tokens.decode(ids).split()
 
 
 @pytest.mark.parametrize(
@@ -341,8 +358,6 @@ def test_settings_that_cannot_work_are_refused(setting):
 
 
 def test_the_sizes_are_the_published_ones_and_json_gives_the_config_back():
-    import json
-
     for size in elmo.SIZES.values():
         config = elmo.Config(vocabulary=100, **size)
         assert elmo.Config(**json.loads(json.dumps(dataclasses.asdict(config)))) == config

@@ -16,6 +16,7 @@ _STRIDE = "tokens by which a network's window moves on; fewer cost more, and sho
 @command_with(example="firth lm perplexity run/ valid.txt")
 @click.argument("model")
 @option("--stride", type=int, metavar="N", default_text="half of what a network sees", help=_STRIDE)
+@option("--backward", is_flag=True, help="foresee each word from those after it, as an ELMo can, too")
 @option("--device", metavar="NAME", default="cpu", help="where a network computes: cpu, cuda or mps")
 @as_json
 @reads_text
@@ -23,6 +24,7 @@ def command(
     model: str,
     sources: str | list[str],
     stride: int | None,
+    backward: bool,
     device: str,
     as_json: bool,
     reading: dict[str, Any],
@@ -36,9 +38,11 @@ def command(
     """
     chosen = lm.load(model)
     if isinstance(chosen, lm.NGram):
-        if stride is not None:
-            raise click.UsageError("--stride is for networks; an n-gram model sees all that it can")
+        if stride is not None or backward:
+            raise click.UsageError(
+                "--stride and --backward are for networks; an n-gram model sees all that it can"
+            )
         found = chosen.perplexity(sources, **reading)
     else:
-        found = chosen.to(device).perplexity(sources, stride=stride, **reading)
+        found = chosen.to(device).perplexity(sources, stride=stride, backward=backward, **reading)
     show(found.as_dict(), str(found), as_json)
