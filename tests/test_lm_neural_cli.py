@@ -282,7 +282,7 @@ def test_another_text_is_refused(tmp_path, monkeypatch):
             "--epochs plays no part with",
         ),
         (["train", "--resume", "TEXT"], 1, "check the path"),
-        (["perplexity", "NGRAM", "TEXT", "--stride", "2"], 2, "--stride is for networks"),
+        (["perplexity", "NGRAM", "TEXT", "--stride", "2"], 2, "for networks"),
         (["embed", "NGRAM", "TEXT", "-o", "x.npy"], 1, "has no vectors"),
         (["embed", "MODEL", "TEXT", "-o", "x.txt"], 2, "name OUT so"),
     ],
@@ -312,6 +312,24 @@ def test_a_full_disk_leaves_the_checkpoint_before_whole(tmp_path, monkeypatch):
     with pytest.warns(firth.FirthWarning, match="No space left.*; training goes on without this checkpoint"):
         model.fit(text, checkpoint=tmp_path / "run", progress=False, epochs=3, device="cpu")
     assert firth.load(tmp_path / "run").history == model.history
+
+
+def test_a_disk_that_is_full_at_the_end_costs_nothing_that_was_learnt(tmp_path, monkeypatch):
+    text, real, calls = [line.split() for line in LINES], files.os.fsync, []
+
+    def fsync(handle):
+        calls.append(handle)
+        if len(calls) > 5:
+            raise OSError(28, "No space left on device")
+        real(handle)
+
+    monkeypatch.setattr(files.os, "fsync", fsync)
+    model = firth.lm.Neural("nnlm", order=2, dims=4, layer=4)
+    with pytest.raises(firth.FirthError, match="No space left"):
+        model.fit(text, checkpoint=tmp_path / "run", progress=False, epochs=1, device="cpu")
+    monkeypatch.undo()
+    model.save(tmp_path / "elsewhere")
+    assert firth.load(tmp_path / "run").resume(text, progress=False, device="cpu").history == model.history
 
 
 @pytest.mark.parametrize("kind", list(NEURAL))

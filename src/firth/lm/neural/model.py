@@ -15,6 +15,7 @@ from firth.checkpoint import Checkpoint, Origin, Reading
 from firth.corpus import Corpus, Source
 from firth.errors import FirthError, SettingsError, TrainingError
 from firth.evaluate.perplexity import Perplexity, TokenScores, perplexity_of
+from firth.files import FileError
 from firth.lm.kinds import is_foreign
 from firth.lm.neural import embedding, generate, hf, saved, scoring
 from firth.lm.neural.devices import device_named
@@ -164,6 +165,8 @@ class Neural:
         except KeyboardInterrupt:
             if self._learnt is not before and standing.noted != standing.step:  # the second one, amid a step
                 self._learnt = replace(model, history=standing.history)
+            raise
+        except FileError:  # at the very end: what was learnt can be saved elsewhere
             raise
         except BaseException:
             self._learnt = before
