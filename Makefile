@@ -51,6 +51,15 @@ clean:
 	$(PIP) install .
 	touch $@
 
+# PyTorch as PyPI has it brings gigabytes of CUDA on Linux; the CPU's build lies elsewhere, or where pip is told to
+# look. With it installed, the extras below ask for nothing more.
+TORCH ?= torch==2.13.0
+.venv/torch: | .venv/pip
+	$(PIP) install '$(TORCH)+cpu' || $(PIP) install '$(TORCH)' --extra-index-url https://download.pytorch.org/whl/cpu
+	touch $@
+
+.venv/with-test .venv/with-lint: | .venv/torch
+
 .venv/with-%: pyproject.toml | .venv/firth
 	$(PIP) install 'firth[$*]'
 	touch $@

@@ -1,7 +1,9 @@
 """What tests share."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -25,3 +27,23 @@ def cache(tmp_path_factory, monkeypatch) -> Path:
     folder = tmp_path_factory.mktemp("cache")
     monkeypatch.setenv("FIRTH_CACHE", str(folder))
     return folder
+
+
+@pytest.fixture(scope="session")
+def pieces() -> dict[str, Any]:
+    """Small tokenizers of the kinds that GPT, GPT-2 and BERT have."""
+    import checkpoints
+
+    return {kind: checkpoints.trained(kind) for kind in checkpoints.KINDS}
+
+
+@pytest.fixture
+def checkpoint(pieces, tmp_path) -> Callable[..., Any]:
+    """Makes a small checkpoint of `transformers`: the model, and its folder."""
+    import checkpoints
+
+    def make(kind: str, **settings: Any) -> tuple[Any, Path]:
+        model = checkpoints.theirs(kind, checkpoints.TINY, vocabulary=len(pieces[kind]), **settings)
+        return model, checkpoints.save(tmp_path / kind, model, pieces[kind])
+
+    return make

@@ -545,7 +545,7 @@ class TestTheHouse:
             "from firth.cli import main\n"
             "try: main(['--help'])\n"
             "except SystemExit: loaded.append(set(sys.modules))\n"
-            "heavy = {'scipy', 'sklearn', 'matplotlib', 'torch', 'tqdm', 'jieba'}\n"
+            "heavy = {'scipy', 'sklearn', 'matplotlib', 'torch', 'tokenizers', 'tqdm', 'jieba'}\n"
             "assert not loaded[0] & (heavy | {'click'}) and not loaded[1] & heavy, loaded\n"
         )
         subprocess.run([sys.executable, "-c", code], env=ENVIRONMENT, check=True, stdout=subprocess.DEVNULL)

@@ -13,7 +13,7 @@ from ngrams import LMPLZ_ARPA, LMPLZ_TEXT, Reference, texts
 
 import firth
 from firth import lm
-from firth.lm.workspace import Workspace
+from firth.lm.ngram.workspace import Workspace
 
 BACKING_OFF = [
     lm.ModifiedKneserNey((0.5, 1, 1.5)),

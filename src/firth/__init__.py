@@ -61,16 +61,17 @@ __all__ = [
 ]
 
 
-def load(path: str | Path) -> Vectors | Word2Vec | lm.NGram:
+def load(path: str | Path) -> Vectors | Word2Vec | lm.NGram | lm.Neural | lm.Task:
     """Open what Firth saves or reads: a model's directory gives the model, vectors in any format `Vectors`.
 
-    An ARPA file gives a language model.
+    An ARPA file, or a directory that Hugging Face's libraries wrote, gives a language model.
     """
-    if Path(path).is_dir() and read_directory(path).config.get("kind") == KIND:
-        return Word2Vec.load(path)
     if lm.is_model(path):
         return lm.load(path)
-    return Vectors.load(path)
+    kind = read_directory(path).config.get("kind") if Path(path).is_dir() else None
+    if kind == lm.TASK:
+        return lm.Task.load(path)
+    return Word2Vec.load(path) if kind == KIND else Vectors.load(path)
 
 
 def __getattr__(name: str) -> str:

@@ -10,9 +10,9 @@ import json
 import math
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Protocol
 
@@ -33,6 +33,21 @@ class Status:
     loss: float  # mean since the epoch began; nan before its first prediction
     learning_rate: float
     seconds: float
+    unit: str = "words"  # what is counted
+    details: Mapping[str, float] = field(default_factory=dict)  # more that is worth showing
+
+    @property
+    def shown(self) -> str:
+        """Loss, learning rate and what else there is, in words."""
+        rate = f"{self.learning_rate:.4f}" if self.learning_rate >= 1e-3 else f"{self.learning_rate:.2g}"
+        details = "".join(f"{name} {value:,.4g}, " for name, value in self.details.items())
+        return f"loss {self.loss:.4f}, {details}rate {rate}"
+
+    @property
+    def speed(self) -> str:
+        """The mean speed in words."""
+        million, unit = self.words_per_second / 1e6, self.unit
+        return f"{million:.2f} M {unit}/s" if unit == "words" else f"{1e6 * million:,.0f} {unit}/s"
 
     @property
     def words_per_second(self) -> float:
@@ -114,9 +129,9 @@ class _Bar:
         self._move("reading", done, total, "B")
 
     def training(self, status: Status) -> None:
-        self._move("training", status.words, status.total_words, " words")
+        self._move("training", status.words, status.total_words, f" {status.unit}")
         self.bar.set_description(f"epoch {status.epoch}/{status.epochs}", refresh=False)
-        self.bar.set_postfix_str(f"loss {status.loss:.4f}, rate {status.learning_rate:.4f}", refresh=False)
+        self.bar.set_postfix_str(status.shown, refresh=False)
 
     def _move(self, phase: str, done: int, total: int | None, unit: str) -> None:
         from tqdm.auto import tqdm
@@ -124,7 +139,9 @@ class _Bar:
         if self.phase != phase:
             self.close()
             self.phase = phase
-            self.bar = tqdm(desc=phase, total=total, unit=unit, unit_scale=True, dynamic_ncols=True)
+            # A bar that comes after a message goes on, and does not take what was done before for its own speed.
+            self.bar = tqdm(desc=phase, total=total, initial=done, unit=unit, unit_scale=True, dynamic_ncols=True)
+        self.bar.total = total
         self.bar.update(done - self.bar.n)
 
     def close(self) -> None:
@@ -168,8 +185,7 @@ class _Lines:
             share = 100 * status.words / max(status.total_words, 1)
             self.message(
                 f"epoch {status.epoch}/{status.epochs}, {share:.0f} % of all: "
-                f"loss {status.loss:.4f}, rate {status.learning_rate:.4f}, "
-                f"{status.words_per_second / 1e6:.2f} M words/s, {status.seconds_left:.0f} s left"
+                f"{status.shown}, {status.speed}, {status.seconds_left:.0f} s left"
             )
 
 
@@ -189,6 +205,7 @@ class _Log:
     def training(self, status: Status) -> None:
         if self.pace.due(status):
             row = dataclasses.asdict(status)
+            row |= row.pop("details")
             row |= {"words_per_second": status.words_per_second, "seconds_left": status.seconds_left}
             self._write("training", row)
 

@@ -30,10 +30,16 @@ _ALIGNMENT = 64  # bytes, of the first array; the widest come first, so that eac
 _PIECE = 1 << 23  # bytes written at once
 
 
-def write_tensors(file: IO[bytes], tensors: Mapping[str, NDArray[Any]]) -> None:
-    """Write named arrays of any shape; rows that are not contiguous in memory are copied piece by piece."""
+def write_tensors(
+    file: IO[bytes], tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, str] | None = None
+) -> None:
+    """Write named arrays of any shape; rows that are not contiguous in memory are copied piece by piece.
+
+    `metadata` is kept in the header, where other libraries look for it.
+    """
     ordered = dict(sorted(tensors.items(), key=lambda item: -item[1].itemsize))
-    header, begin = {}, 0
+    header: dict[str, Any] = {"__metadata__": dict(metadata)} if metadata else {}
+    begin = 0
     for name, array in ordered.items():
         end = begin + array.nbytes
         dtype = _NAMES[array.dtype.newbyteorder("<")]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,7 +15,11 @@ from firth.cli.output import show
 from firth.evaluate.report import table
 from firth.lm import NGram
 from firth.models.word2vec import Word2Vec
+from firth.vectors import Vectors
 from firth.vectors.formats import of_content
+
+if TYPE_CHECKING:
+    from firth.lm import Neural, Task
 
 
 @command_with(example="firth info wiki.firth")
@@ -26,7 +32,7 @@ def command(path: str, as_json: bool) -> None:
     of its training are shown too.
     """
     found = firth.load(path)
-    if isinstance(found, NGram):
+    if not isinstance(found, Vectors | Word2Vec):
         show(*_language_model(path, found), as_json)
         return
     vectors = found.vectors if isinstance(found, Word2Vec) else found
@@ -48,7 +54,15 @@ def command(path: str, as_json: bool) -> None:
     show(result, _text(result), as_json)
 
 
-def _language_model(path: str, model: NGram) -> tuple[dict[str, Any], str]:
+def _language_model(path: str, model: NGram | Neural | Task) -> tuple[dict[str, Any], str]:
+    if isinstance(model, NGram):
+        return _ngram(path, model)
+    from firth.lm import Task
+
+    return _task(path, model) if isinstance(model, Task) else _neural(path, model)
+
+
+def _ngram(path: str, model: NGram) -> tuple[dict[str, Any], str]:
     result: dict[str, Any] = {
         "path": path,
         "kind": "n-gram model",
@@ -68,6 +82,48 @@ def _language_model(path: str, model: NGram) -> tuple[dict[str, Any], str]:
     return result, _aligned(facts)
 
 
+def _neural(path: str, model: Neural) -> tuple[dict[str, Any], str]:
+    config = asdict(model.network.config)
+    result: dict[str, Any] = {
+        "path": path,
+        "kind": f"{model.kind} language model",
+        "bytes": _size(Path(path)),
+        "parameters": sum(each.numel() for each in model.network.parameters()),
+        "tokens": model.tokens.kind,
+        "vocabulary": len(model.tokens),
+        "settings": config,
+        "history": model.history,
+        "unfinished": model.learnt.unfinished is not None,
+    }
+    facts = {
+        "kind": result["kind"] + (", its training not ended" if result["unfinished"] else ""),
+        "size": f"{result['bytes'] / 1e6:,.1f} MB, {result['parameters']:,} parameters",
+        "tokens": f"{len(model.tokens):,} {model.tokens.kind}",
+        **{key.replace("_", " "): _setting(value) for key, value in config.items() if key != "vocabulary"},
+    }
+    return result, _with_history(facts, model.history)
+
+
+def _task(path: str, model: Task) -> tuple[dict[str, Any], str]:
+    result: dict[str, Any] = {
+        "path": path,
+        "kind": "task",
+        "bytes": _size(Path(path)),
+        "task": model.task,
+        "model": model.model,
+        "labels": list(model.labels),
+        "settings": model.settings,
+        "history": model.history,
+    }
+    facts = {
+        "kind": f"{model.task} by {model.model}",
+        "size": f"{result['bytes'] / 1e6:,.1f} MB",
+        **({"labels": f"{len(model.labels):,}: {' '.join(model.labels[:10])}"} if model.labels else {}),
+        **{key.replace("_", " "): _setting(value) for key, value in model.settings.items()},
+    }
+    return result, _with_history(facts, model.history)
+
+
 def _size(path: Path) -> int:
     files = [path] if path.is_file() else path.iterdir()
     return sum(file.stat().st_size for file in files)
@@ -85,8 +141,12 @@ def _text(result: dict[str, Any]) -> str:
         **{key: str(value) for key, value in result.get("info", {}).items()},
         **{key.replace("_", " "): _setting(value) for key, value in result.get("settings", {}).items()},
     }
+    return _with_history(facts, result.get("history", []))
+
+
+def _with_history(facts: dict[str, str], history: Sequence[dict[str, Any]]) -> str:
     lines = [_aligned(facts)]
-    if history := result.get("history"):
+    if history:
         lines += ["", table(list(history[0]), [[_number(each) for each in row.values()] for row in history])]
     return "\n".join(lines)
 

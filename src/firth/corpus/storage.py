@@ -104,13 +104,13 @@ def advise(arrays: Iterable[NDArray[Any]], advice: int) -> None:
             base.madvise(advice)
 
 
-def temporary_array(blocks: Iterable[NDArray[np.uint32]]) -> NDArray[np.uint32]:
-    """The blocks one after another in a mapped file that goes with the array."""
+def temporary_array(blocks: Iterable[NDArray[Any]], dtype: type[np.generic] = np.uint32) -> NDArray[Any]:
+    """The blocks, of one dtype, one after another in a mapped file that goes with the array."""
     with scratch() as folder:
         with open_file(folder / "ids") as file:
             for block in blocks:
                 append(file, block)
-        return mapped(folder / "ids", np.uint32)
+        return mapped(folder / "ids", dtype)
 
 
 @contextmanager

@@ -42,10 +42,19 @@ class Sampling:
         if self.top_k is None and self.top_p is None:
             kept = np.flatnonzero(weights)
         else:
-            kept = np.argsort(-weights, kind="stable")[: self.top_k]
+            kept = np.flatnonzero(weights >= self._least(weights))
+            kept = kept[np.argsort(-weights[kept], kind="stable")][: self.top_k]
         sums = np.cumsum(weights[kept])
         if self.top_p is not None:
-            enough = int(np.searchsorted(sums, self.top_p * sums[-1])) + 1
+            total = weights.sum() if self.top_k is None else sums[-1]
+            enough = int(np.searchsorted(sums, self.top_p * total)) + 1
             kept, sums = kept[:enough], sums[:enough]
         at = int(np.searchsorted(sums, random.random() * sums[-1], side="right"))
         return int(kept[min(at, len(kept) - 1)])
+
+    def _least(self, weights: NDArray[np.float64]) -> float:
+        """A weight below which no word can be among those kept, so that only few need be sorted."""
+        if self.top_k is not None:
+            return float(np.partition(weights, -self.top_k)[-self.top_k]) if self.top_k < len(weights) else 0.0
+        # All words below this have less than 1 − top_p together.
+        return float((1 - (self.top_p or 1)) * weights.sum() / len(weights))

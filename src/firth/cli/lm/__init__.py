@@ -10,7 +10,7 @@ from firth.cli.lazy import LazyGroup
 @click.group(
     cls=LazyGroup,
     package=__name__,
-    names=("train", "perplexity", "score", "generate"),
+    names=("train", "perplexity", "score", "generate", "embed", "finetune", "predict", "export"),
     no_args_is_help=False,
     epilog="firth lm COMMAND --help tells what a command does, with an example.",
 )
@@ -18,7 +18,8 @@ def command() -> None:
     """Train language models, and ask them what comes next.
 
     \b
-    firth lm train wiki.txt -o run/ --model ngram --order 5
+    firth lm train wiki.txt -o run/ --model gpt2 --size tiny
     firth lm perplexity run/ valid.txt
     firth lm generate run/ "The city of"
+    firth lm embed run/ texts.txt -o texts.npy
     """

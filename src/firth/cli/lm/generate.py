@@ -34,21 +34,31 @@ def _sampling(function: Callable[..., Any]) -> Callable[..., Any]:
 @command_with(example='firth lm generate run/ "The city of" --samples 3 --seed 7')
 @click.argument("model")
 @click.argument("prompt", default="")
-@option("--length", default=100, metavar="N", help="words at most; a sentence's end comes before")
+@option("--length", default=100, metavar="N", help="words or pieces at most; a line's end comes before")
 @option("--samples", default=1, metavar="N", help="texts to generate")
 @option("--seed", default=1, metavar="N", help="of everything random; the next text has the next one")
+@option("--device", metavar="NAME", default="cpu", help="where a network computes: cpu, cuda or mps")
 @_sampling
 @as_json
 def command(
-    model: str, prompt: str, length: int, samples: int, seed: int, sampling: Sampling, as_json: bool
+    model: str,
+    prompt: str,
+    length: int,
+    samples: int,
+    seed: int,
+    device: str,
+    sampling: Sampling,
+    as_json: bool,
 ) -> None:
-    """Go on from PROMPT, the beginning of a sentence, with words drawn from what a model foresees.
+    """Go on from PROMPT, the beginning of a line, with words drawn from what a model foresees.
 
-    MODEL is what firth lm train wrote, or an ARPA file.
+    MODEL is what firth lm train wrote, a Hugging Face directory, or an ARPA file.
     """
     found = lm.load(model)
-    for number in range(samples):
-        text = " ".join(
-            [*prompt.split(), *found.generate(prompt, length=length, sampling=sampling, seed=seed + number)]
-        )
+    if isinstance(found, lm.NGram):
+        words = [found.generate(prompt, length=length, sampling=sampling, seed=seed + n) for n in range(samples)]
+        texts = [" ".join([*prompt.split(), *each]) for each in words]
+    else:
+        texts = found.to(device).generate([prompt] * samples, length=length, sampling=sampling, seed=seed)
+    for number, text in enumerate(texts):
         click.echo(json.dumps({"text": text, "seed": seed + number}, ensure_ascii=False) if as_json else text)

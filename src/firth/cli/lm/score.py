@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import click
 
@@ -22,14 +24,14 @@ from firth.words import decode
 def command(model: str, file: str, each_word: bool, as_json: bool) -> None:
     """Print log10 P of each line of FILE (default: standard input), and the line.
 
-    MODEL is what firth lm train wrote, or an ARPA file. --words shows each word's log10 P, too, and how long an
-    n-gram was known for it; unknown words are marked.
+    MODEL is what firth lm train wrote, a Hugging Face directory, or an ARPA file; a network scores its own tokens.
+    --words shows each word's log10 P, too, and how long an n-gram was known for it; unknown words are marked.
     """
     found = lm.load(model)
     with open_binary(file) as lines:
         for line in lines:
             sentence = decode(line).rstrip("\r\n")
-            scores = found.full_scores(sentence)
+            scores: Sequence[Any] = found.full_scores(sentence)
             total = math.fsum(each.log10 for each in scores)
             if as_json:
                 words = [{**each._asdict(), "log10": _number(each.log10)} for each in scores]
@@ -38,9 +40,8 @@ def command(model: str, file: str, each_word: bool, as_json: bool) -> None:
                 continue
             click.echo(f"{total:.4f}\t{sentence}")
             for each in scores if each_word else ():
-                click.echo(
-                    f"  {each.log10:9.4f}  {each.length}  {each.word}{'  (unknown)' if each.unknown else ''}"
-                )
+                length = f"  {each.length}" if isinstance(each, lm.WordScore) else ""
+                click.echo(f"  {each.log10:9.4f}{length}  {each.word}{'  (unknown)' if each.unknown else ''}")
 
 
 def _number(value: float) -> float | None:

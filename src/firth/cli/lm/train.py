@@ -7,22 +7,28 @@ from typing import Any
 
 import click
 
-MODELS = {"ngram": "counts of the last few words, smoothed in one of six ways"}
+from firth.files import read_directory
+from firth.lm.kinds import NEURAL
+
+MODELS = {"ngram": "counts of the last few words, smoothed in one of six ways", **NEURAL}
 
 
 class _ByModel(click.Command):
-    """Hands over to the command of the model that --model names, in `train_MODEL.py`."""
+    """Hands over to the command of the model that --model names, or that --resume goes on with."""
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
     ) -> click.Context:
-        name, rest = _model(args)
+        name, rest = _taken(args, "--model")
+        resumed, _ = _taken(args, "--resume")
+        if name is None and resumed is not None:
+            name = read_directory(resumed).config.get("kind")
         if name is None:
             with super().make_context(info_name, args, parent, **extra) as ctx:
                 raise click.UsageError(f"--model is missing; choose one of {', '.join(MODELS)}", ctx)
         if name not in MODELS:
             raise click.UsageError(f"--model {name} is unknown; choose one of {', '.join(MODELS)}", parent)
-        command: click.Command = import_module(f"firth.cli.lm.train_{name}").command
+        command = _command(name)
         return command.make_context(f"{info_name} --model {name}", rest, parent, **extra)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -32,14 +38,23 @@ class _ByModel(click.Command):
             formatter.write_text("firth lm train --model NAME --help")
 
 
-def _model(args: list[str]) -> tuple[str | None, list[str]]:
-    """The value of --model, and the arguments without it."""
+def _command(name: str) -> click.Command:
+    if name not in NEURAL:
+        command: click.Command = import_module(f"firth.cli.lm.train_{name}").command
+        return command
+    from firth.cli.lm.train_neural import command_for  # loads torch
+
+    return command_for(name)
+
+
+def _taken(args: list[str], option: str) -> tuple[str | None, list[str]]:
+    """The value of an option, and the arguments without it."""
     for at, arg in enumerate(args):
         if arg == "--":
             break
-        if arg.startswith("--model="):
+        if arg.startswith(f"{option}="):
             return arg.partition("=")[2], args[:at] + args[at + 1 :]
-        if arg == "--model" and at + 1 < len(args):
+        if arg == option and at + 1 < len(args):
             return args[at + 1], args[:at] + args[at + 2 :]
     return None, args
 

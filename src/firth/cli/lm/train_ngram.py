@@ -15,8 +15,8 @@ from firth.cli.options import as_json, command_with, one_of, option, quiet, read
 from firth.cli.output import show
 from firth.files import check_writable
 from firth.lm import NGram
-from firth.lm.ngram import is_arpa_name
-from firth.lm.smoothing import SMOOTHINGS
+from firth.lm.ngram.model import is_arpa_name
+from firth.lm.ngram.smoothing import SMOOTHINGS
 from firth.vocab import Vocabulary
 
 _HINTS = {**get_type_hints(NGram.__init__), "prune": tuple[int, ...]}

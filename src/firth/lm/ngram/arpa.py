@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from firth._core import NGramModel
 from firth.errors import FormatError
 from firth.files import READING_ERRORS, atomic_write, open_binary
-from firth.lm.estimation import Tables
+from firth.lm.ngram.estimation import Tables
 from firth.words import PackedWords, Words, decode
 
 SPECIALS = ("<unk>", "<s>", "</s>")  # the first ids of every model

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from firth._core import NGRAM_RATIO_ZERO, NGramLevels, ngram_log10
-from firth.lm.counting import Counts
-from firth.lm.smoothing import Combine, Discount, JelinekMercer, Smoothing
-from firth.lm.workspace import Array, Workspace
+from firth.lm.ngram.counting import Counts
+from firth.lm.ngram.smoothing import Combine, Discount, JelinekMercer, Smoothing
+from firth.lm.ngram.workspace import Array, Workspace
 
 PRUNED = 1 << 31  # the bit of a count that says so
 START = 1  # the id of <s>, which is never predicted

@@ -15,8 +15,8 @@ from firth._core import NGramModel
 from firth.corpus import Corpus
 from firth.errors import CorpusError, FormatError
 from firth.files import read_directory, write_directory
-from firth.lm.arpa import SPECIALS
-from firth.lm.estimation import Tables
+from firth.lm.ngram.arpa import SPECIALS
+from firth.lm.ngram.estimation import Tables
 from firth.tensors import open_tensors, write_tensors
 from firth.vocab import Vocabulary
 from firth.words import PackedWords, Words

@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 from firth.corpus import Corpus, Reading, ReadingOptions, Source
 from firth.errors import FirthError, SettingsError
 from firth.evaluate.perplexity import Perplexity, TokenScores, perplexity
-from firth.lm import arpa, tables
-from firth.lm.counting import Shape, count
-from firth.lm.estimation import estimate
+from firth.lm.ngram import arpa, tables
+from firth.lm.ngram.counting import Shape, count
+from firth.lm.ngram.estimation import estimate
+from firth.lm.ngram.smoothing import SMOOTHINGS, ModifiedKneserNey, Smoothing
+from firth.lm.ngram.tables import KIND, START, STOP, UNKNOWN, Fitted
+from firth.lm.ngram.workspace import run, workspace
 from firth.lm.sampling import Sampling
-from firth.lm.smoothing import SMOOTHINGS, ModifiedKneserNey, Smoothing
-from firth.lm.tables import KIND, START, STOP, UNKNOWN, Fitted
-from firth.lm.workspace import run, workspace
 from firth.progress import watching
 from firth.settings import real, whole
 from firth.vocab import Vocabulary

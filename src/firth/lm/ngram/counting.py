@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from firth._core import NGramLevels, NGramText, WordRange, ngram_sizes, ngram_sorted
 from firth.errors import TrainingError
-from firth.lm.workspace import Array, Workspace
+from firth.lm.ngram.workspace import Array, Workspace
 
 MOST = 2**32 - 2  # n-grams of a length
 _SHARD = 2_000_000  # words of the text for which n-grams are sorted at a time

@@ -1,0 +1,1 @@
+"""n-gram models: counting, smoothing, scoring, ARPA files."""
