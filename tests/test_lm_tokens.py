@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firth import Corpus, CorpusError, FormatError, SettingsError, TrainingError, Vocabulary
-from firth.checkpoint import Reading
+from firth.corpus import Reading
 from firth.lm.neural import tokens
 from firth.lm.neural.stream import Stream, lines
 from firth.lm.neural.tokens import PieceTokens, SpelledTokens, WordTokens

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import torch
 
-from firth.checkpoint import Origin, Reading
-from firth.corpus import Source
+from firth.checkpoint import Origin
+from firth.corpus import Reading, Source
 from firth.errors import FirthWarning, SettingsError, TrainingError
 from firth.files import FileError
 from firth.lm.neural import saved
@@ -26,7 +26,7 @@ from firth.progress import Watcher
 def learn_tokens(kind: str, size: int, reading: Reading, watcher: Watcher) -> Tokens:
     """Tokens of a kind, so many, from a text."""
     if kind in ("words", "spelled"):
-        corpus = reading.corpus(watcher.reading)
+        corpus = reading.corpus(progress=watcher.reading)
         words = SpelledTokens if kind == "spelled" else WordTokens
         return words.of(corpus.vocab.prune(max_size=size), len(corpus.offsets) - 1)
     if reading.source == "-":

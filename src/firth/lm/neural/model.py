@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, overload
+from typing import Any, Literal, Unpack, overload
 
 import numpy as np
 import torch
 
-from firth.checkpoint import Checkpoint, Origin, Reading
-from firth.corpus import Corpus, Source
+from firth.checkpoint import Checkpoint, Origin
+from firth.corpus import Corpus, Reading, ReadingOptions, Source, Tokenize
 from firth.errors import FirthError, SettingsError, TrainingError
 from firth.evaluate.perplexity import Perplexity, TokenScores, perplexity_of
 from firth.files import FileError
@@ -35,7 +35,6 @@ from firth.progress import Watcher, watching
 from firth.settings import whole
 from firth.vectors import Vectors
 
-Tokenize = str | Callable[[str], Sequence[str]]
 Cache = str | Path | Literal[False] | None
 
 _VOCABULARY = {"words": 10_000, "spelled": 10_000}
@@ -238,20 +237,16 @@ class Neural:
         *,
         stride: int | None = None,
         backward: bool = False,
-        tokenizer: Tokenize = "whitespace",
-        encoding: str = "utf-8",
-        errors: str = "strict",
-        cache: Cache = None,
+        **reading: Unpack[ReadingOptions],
     ) -> Perplexity:
-        """The perplexity of a text from any source that `Corpus.read` takes, a token, ends of lines predicted.
+        """The perplexity of a text from any source that `Corpus.read` takes, by `reading`; ends of lines count.
 
         For words, these are the events that an n-gram model of the same vocabulary counts; for models of different
         tokens, `bits_per_byte` compares. Lines are read one after another, each with what stood before in view. A
         window of the network's context moves on by `stride` tokens, half of it if None. `backward` tells that of
         each token from those after it, the other direction of an ELMo; `SettingsError` for others.
         """
-        reading = Reading(source, tokenizer, encoding, errors, cache)
-        stream = Stream.read(reading, self.tokens)
+        stream = Stream.read(Reading(source, **reading), self.tokens)
         return perplexity_of(self._scores(stream, stride, backward), lines=stream.lines, bytes=stream.bytes)
 
     @overload

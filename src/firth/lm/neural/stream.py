@@ -11,8 +11,7 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from firth.checkpoint import Reading
-from firth.corpus import Corpus
+from firth.corpus import Corpus, Reading
 from firth.corpus.reader import Reader
 from firth.corpus.sources import check_encoding, files_of
 from firth.corpus.storage import temporary_array
@@ -57,7 +56,7 @@ class Stream:
     def read(cls, reading: Reading, tokens: Tokens, progress: Progress | None = None) -> Stream:
         """A text, encoded; raises `CorpusError`, or `SettingsError` for a tokenizer that plays no part."""
         if isinstance(tokens, WordTokens):
-            return cls.of_corpus(reading.corpus(progress or _silent), tokens)
+            return cls.of_corpus(reading.corpus(progress=progress), tokens)
         return cls._encoded(lines(reading, progress), tokens)
 
     @classmethod
@@ -127,7 +126,3 @@ def _with_ends(
 
 def _dtype(last: int) -> type[np.unsignedinteger]:
     return np.uint16 if last < 1 << 16 else np.uint32
-
-
-def _silent(done: int, total: int | None) -> None:
-    return
