@@ -296,11 +296,12 @@ def main() -> None:
     }
     options.json.parent.mkdir(parents=True, exist_ok=True)
     options.json.write_text(json.dumps(record, indent=1) + "\n")
+    tools = ", ".join(map(" ".join, record["software"].items()))
     machine = gpu or f"{record['hardware']['cpu']}, {options.threads} threads"
     print(f"## {record['question']}\n\n{found}\n")
     print(
-        f"Size {options.size}, {options.vocabulary:,} tokens, {options.batch} texts a step, {options.precision}; medians of "
-        f"{options.runs} runs in turn. {machine}; {', '.join(map(' '.join, record['software'].items()))}."
+        f"Size {options.size}, {options.vocabulary:,} tokens, {options.batch} texts a step, {options.precision}; "
+        f"medians of {options.runs} runs in turn. {machine}; {tools}."
     )
 
 
