@@ -1,6 +1,7 @@
 """Small networks and texts that the tests of the Transformers share."""
 
 import numpy as np
+import pytest
 import torch
 
 from firth.lm.neural import bert, gpt, gpt2
@@ -35,3 +36,18 @@ def stream(lines):
 def tokens(rows, columns, *, seed=0):
     """Ids (rows, columns) of ordinary words."""
     return torch.from_numpy(np.random.default_rng(seed).integers(END + 1, WORDS, (rows, columns)))
+
+
+kinds, causal_kinds = pytest.mark.parametrize("kind", KINDS), pytest.mark.parametrize("kind", ["gpt", "gpt2"])
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def close(found, expected, **tolerance):
+    torch.testing.assert_close(found, expected, **{"atol": 1e-5, "rtol": 1e-4, **tolerance})

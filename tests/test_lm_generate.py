@@ -8,7 +8,7 @@ import torch
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
-from networks import network
+from networks import network, one_thread  # noqa: F401 - a fixture
 
 import firth
 from firth import lm
@@ -20,14 +20,6 @@ GREEDY = Sampling(temperature=0)
 FREE = Sampling(temperature=1.3)
 PROMPTS = [[5, 6, 7], [9], [8] * 12, list(range(5, 35)), [30, 31]]
 kinds = pytest.mark.parametrize("kind", ["gpt", "gpt2"])
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def lively(kind):
