@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,8 +76,8 @@ class Needs:
 
 def _outputs(learnt: Learnt, settings: Settings) -> float:
     if settings.hierarchical:
-        paths = np.diff(learnt.vocab.huffman().offsets.astype(np.int64))
-        return float(paths[learnt.ids].mean())
+        lengths = learnt.vocab.huffman().path_sums(np.ones((2, len(learnt.vocab) - 1)))
+        return float(lengths[learnt.ids].mean())
     own = learnt.vocab.noise()[learnt.ids].mean()  # a draw of the target itself is passed over
     return float(1 + settings.negatives * (1 - own))
 
@@ -95,11 +96,9 @@ def row_ids(learnt: Learnt, settings: Settings, most: int = 1_000_000) -> NDArra
     coming, behind = np.roll(centres, -settings.window - 1), len(learnt.vocab)
     if settings.hierarchical:
         tree = learnt.vocab.huffman()
-        offsets = tree.offsets.astype(np.int64)
-        lengths = np.diff(offsets)[centres]
-        starts = np.cumsum(lengths) - lengths
-        nodes = tree.nodes[np.repeat(offsets[centres] - starts, lengths) + np.arange(lengths.sum())]
-        return np.insert(nodes + np.uint32(behind), starts, coming).astype(np.uint32)
+        nodes = {word: [behind + node for node, _ in tree.path(word)] for word in np.unique(centres).tolist()}
+        each = zip(coming.tolist(), centres.tolist(), strict=True)
+        return np.fromiter(chain.from_iterable((come, *nodes[centre]) for come, centre in each), dtype=np.uint32)
     drawn = np.random.default_rng(1).choice(
         behind, size=(len(centres), settings.negatives), p=learnt.vocab.noise()
     )

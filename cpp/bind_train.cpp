@@ -12,6 +12,7 @@
 
 #include "alias.hpp"
 #include "bind.hpp"
+#include "huffman.hpp"
 #include "task.hpp"
 
 #define FIRTH_ISA plain
@@ -51,25 +52,24 @@ struct NoiseTable {
 };
 
 struct TreeTable {
-    Given<uint64_t> offsets;
-    Given<uint32_t> nodes;
-    Given<float> signs;
-    uint32_t longest = 0;
+    Given<uint32_t> up;
+    firth::WrittenPaths paths;
 
-    TreeTable(Given<uint64_t> offsets, Given<uint32_t> nodes, Given<float> signs)
-        : offsets(offsets), nodes(nodes), signs(signs) {
-        require(offsets.size() > 0 && nodes.size() == signs.size(), "every node of a path needs a sign");
-        const uint64_t* at = offsets.data();
-        require(at[0] == 0 && at[offsets.size() - 1] == nodes.size(), "the last path must end with the nodes");
-        for (size_t i = 1; i < offsets.size(); ++i) {
-            require(at[i] >= at[i - 1], "paths must follow one another");
-            longest = std::max(longest, uint32_t(at[i] - at[i - 1]));
-        }
-        for (size_t i = 0; i < nodes.size(); ++i)
-            require(nodes.data()[i] + 1 < offsets.size(), "a tree of V leaves has V - 1 inner nodes");
+    TreeTable(Given<uint32_t> up, size_t written) : up(up) {
+        require(up.size() % 2 == 1, "a tree of V words has V - 1 inner nodes");
+        const size_t inner = words() - 1, root = inner ? words() : 0;
+        for (size_t i = 0; i < up.size(); ++i)
+            require(i == root ? up.data()[i] == firth::no_step
+                              : up.data()[i] / 2 < (i < words() ? inner : i - words()),
+                    "each step must lead to an inner node, and to an earlier one from these");
+        paths = firth::write_paths(up.data(), words(), written);
     }
 
-    firth::Tree view() const { return {offsets.data(), nodes.data(), signs.data(), longest}; }
+    size_t words() const { return up.size() / 2 + 1; }
+    firth::Tree view() const {
+        return {up.data(), paths.offsets.data(), paths.steps.data(), uint32_t(paths.offsets.size() - 1),
+                paths.longest};
+    }
 };
 
 template <class Real>
@@ -156,7 +156,7 @@ void construct(Training<Real>* self, Given<uint32_t> ids, Given<uint64_t> offset
     require(!noise || noise->slots.size() <= output.shape(0), "the noise draws words that have no output row");
     require((kind == Objective::hierarchical_softmax) == tree.has_value(),
             "this objective and a tree do not go together");
-    require(!tree || tree->offsets.size() == vocabulary + 1, "the tree needs a path for each word");
+    require(!tree || tree->words() == vocabulary, "the tree needs a path for each word");
     const bool biased = kind == Objective::nce || kind == Objective::sampled_softmax;
     require(biased == bias.has_value(), "this objective and a bias do not go together");
     require(!bias || bias->size() == output.shape(0), "the bias needs a number for each output row");
@@ -196,8 +196,10 @@ void bind_train(nb::module_& m) {
     nb::class_<NoiseTable>(m, "NoiseTable", "A distribution over ids, to draw from in constant time.")
         .def(nb::init<Given<double>, uint32_t>(), "q"_a, "negatives"_a)
         .def("draw", &NoiseTable::draw, "count"_a, nb::kw_only(), "seed"_a);
-    nb::class_<TreeTable>(m, "TreeTable", "Paths from the root of a Huffman tree to each word.")
-        .def(nb::init<Given<uint64_t>, Given<uint32_t>, Given<float>>(), "offsets"_a, "nodes"_a, "signs"_a);
+    nb::class_<TreeTable>(
+        m, "TreeTable",
+        "A Huffman tree, to be walked from words to the root; the paths of so many words are written down.")
+        .def(nb::init<Given<uint32_t>, size_t>(), "up"_a, nb::kw_only(), "written"_a);
     bind_task<float>(m, "Task");
     bind_task<double>(m, "DoubleTask");
     m.attr("MEETING_SIZE") = sizeof(firth::Meeting) / sizeof(uint64_t);

@@ -67,13 +67,8 @@ auto renumber(Given<uint32_t> ids, Given<uint32_t> table) {
 }
 
 auto huffman(Given<int64_t> counts) {
-    firth::HuffmanPaths paths;
-    {
-        nb::gil_scoped_release free;
-        paths = firth::huffman(counts.data(), counts.size());
-    }
-    return std::make_tuple(array(std::move(paths.offsets)), array(std::move(paths.nodes)),
-                           array(std::move(paths.signs)));
+    require(counts.size() <= UINT32_MAX / 2, "a tree holds at most 2^31 - 1 words");
+    return array_by([&] { return firth::huffman(counts.data(), counts.size()); });
 }
 
 using Run = std::tuple<Given<uint8_t>, Given<uint64_t>, Given<int64_t>>;
@@ -120,8 +115,10 @@ void bind_words(nb::module_& m) {
         "The position in the first list of each word of the second, 0xFFFFFFFF for none (uint32); the orders are "
         "those of `order_words`.");
     m.def("renumber", &renumber, "ids"_a, "table"_a, "table[ids] (uint32).");
-    m.def("huffman", &huffman, "counts"_a,
-          "The paths of the Huffman tree of falling counts: offsets (uint64), nodes (uint32), signs (float32).");
+    m.def(
+        "huffman", &huffman, "counts"_a,
+        "The Huffman tree of falling counts: the step up from each word, then from each inner node (uint32); see "
+        "task.hpp.");
     nb::class_<Merging>(
         m, "Merge", "Counted lists of words, each sorted by bytes, become one by falling count, ties by bytes.")
         .def(nb::init<std::vector<Run>>(), "runs"_a,

@@ -7,16 +7,18 @@
 
 namespace firth {
 
-// Each word's path from the root: nodes[offsets[w]...offsets[w + 1]), with +1 alongside where the code bit is 0
-// and -1 where it is 1. Inner nodes are numbered by falling weight, so 0 is the root, and those that most paths
-// share lie side by side.
-struct HuffmanPaths {
-    std::vector<uint64_t> offsets;
-    std::vector<uint32_t> nodes;
-    std::vector<float> signs;
+// The tree of counts that fall: the step up (see task.hpp) from each word, then from each inner node; of equals
+// the leaf is merged before the inner node. Inner nodes are numbered by falling weight, so 0 is the root, no node
+// comes before the one above it, and those that most paths share lie side by side.
+std::vector<uint32_t> huffman(const int64_t* counts, size_t size);
+
+// The paths of the first words, from the word to the root, and the length of the longest of all.
+struct WrittenPaths {
+    std::vector<uint64_t> offsets = {0};
+    std::vector<uint32_t> steps;
+    uint32_t longest = 0;
 };
 
-// `counts` fall; of equals the leaf is merged before the inner node.
-HuffmanPaths huffman(const int64_t* counts, size_t size);
+WrittenPaths write_paths(const uint32_t* up, size_t words, size_t written);
 
 }  // namespace firth

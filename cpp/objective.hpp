@@ -62,15 +62,19 @@ struct HierarchicalSoftmax : Rule {
     template <class Real>
     static void pick(const Task<Real>& task, uint32_t target, Draws&, Outputs<Real>& out) {
         const Tree& tree = task.objective.tree;
-        for (uint64_t i = tree.offsets[target]; i < tree.offsets[target + 1]; ++i)
-            out.add(tree.nodes[i], Real(tree.signs[i]));
+        const auto add = [&](uint32_t step) { out.add(step >> 1, Real(1 - 2 * int(step & 1))); };
+        if (target < tree.written) {
+            for (uint64_t i = tree.offsets[target]; i < tree.offsets[target + 1]; ++i) add(tree.steps[i]);
+        } else {
+            const uint32_t* above = tree.up + task.text.vocabulary;
+            for (uint32_t step = tree.up[target]; step != no_step; step = above[step >> 1]) add(step);
+        }
     }
 
     template <class Real>
     __attribute__((always_inline)) static void expect(const Task<Real>& task, uint32_t target) {
         const Tree& tree = task.objective.tree;
-        __builtin_prefetch(tree.nodes + tree.offsets[target]);
-        __builtin_prefetch(tree.signs + tree.offsets[target]);
+        __builtin_prefetch(target < tree.written ? tree.steps + tree.offsets[target] : tree.up + target);
     }
 };
 

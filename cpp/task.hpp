@@ -34,11 +34,16 @@ struct Noise {  // the distribution q of negatives, and how many are drawn for a
     const float* log_expected;  // log(K q(w)) of each word
 };
 
-struct Tree {  // the Huffman tree: word w's path is nodes[offsets[w]...offsets[w + 1]), signs alongside
-    const uint64_t* offsets;
-    const uint32_t* nodes;
-    const float* signs;
-    uint32_t longest;
+// A step up in the Huffman tree is twice the inner node it leads to, and one more if it comes from the right.
+constexpr uint32_t no_step = ~uint32_t(0);  // the root's
+
+struct Tree {
+    const uint32_t* up;  // the step up from each word, then from each inner node
+    // The paths of the first words, which come most, are written down: each load of a walk waits for the one
+    // before.
+    const uint64_t* offsets;  // written + 1 of them: word w's is steps[offsets[w]...offsets[w + 1])
+    const uint32_t* steps;
+    uint32_t written, longest;  // words; steps in the longest path of all words
 };
 
 struct ObjectiveSettings {

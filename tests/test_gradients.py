@@ -45,6 +45,12 @@ OBJECTIVES = [
 RATE = 1e-9
 
 
+@pytest.fixture(autouse=True)
+def both_kinds_of_path(monkeypatch):
+    """In the Huffman tree some are written down, the others walked."""
+    monkeypatch.setattr("firth.objectives.WRITTEN", 4)
+
+
 class Weights:
     """Random weights, and the loop run over sentences from them."""
 
@@ -146,9 +152,8 @@ def closed_form(weights, hidden, target, drawn, expected):
     output, bias = weights.output[:, :DIM], weights.bias
     d_output = np.zeros_like(output)
     if isinstance(weights.objective, HierarchicalSoftmax):
-        tree = VOCAB.huffman()
-        path = slice(int(tree.offsets[target]), int(tree.offsets[target + 1]))
-        nodes, t = tree.nodes[path], (tree.signs[path] + 1) / 2  # t = 1 - d
+        nodes, bits = np.transpose(VOCAB.huffman().path(target))
+        t = 1 - bits
         p = sigmoid(output[nodes] @ hidden)
         loss = -np.log(np.where(t == 1, p, 1 - p)).sum()
         d_output[nodes] = np.outer(p - t, hidden)

@@ -99,8 +99,7 @@ def test_what_a_saved_model_learns_more(tmp_path):
 
 def path(vocab: Vocabulary, word: str) -> list[int]:
     """The inner nodes from the root to a word."""
-    tree, i = vocab.huffman(), vocab.words.position(word)
-    return tree.nodes[int(tree.offsets[i]) : int(tree.offsets[i + 1])].tolist()
+    return [node for node, _ in vocab.huffman().path(vocab.words.position(word))]
 
 
 def test_inner_nodes_that_part_the_same_words_keep_their_vectors():
@@ -129,9 +128,8 @@ def test_nodes_ask_what_they_asked(old, new, data):
         tree = vocab.huffman()
         found = [[set(), set()] for _ in range(len(vocab) - 1)]
         for i, word in enumerate(vocab.words):
-            for slot in range(int(tree.offsets[i]), int(tree.offsets[i + 1])):
-                if word in among:
-                    found[tree.nodes[slot]][int(tree.signs[slot] < 0)].add(word)
+            for node, bit in tree.path(i) if word in among else []:
+                found[node][bit].add(word)
         return found
 
     before = Vocabulary.from_counts({f"o{i}": n for i, n in enumerate(old)})

@@ -3,7 +3,6 @@
 import gzip
 import heapq
 from collections import Counter
-from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -132,12 +131,9 @@ def test_a_truncated_file_is_said(tmp_path):
         Vocabulary.load(path)
 
 
-def paths(tree: HuffmanTree) -> list[list[tuple[int, float]]]:
-    bounds = tree.offsets.astype(int)
-    return [
-        list(zip(tree.nodes[begin:end].tolist(), tree.signs[begin:end].tolist(), strict=True))
-        for begin, end in pairwise(bounds)
-    ]
+def paths(numbers: np.ndarray) -> list[list[tuple[int, int]]]:
+    tree = HuffmanTree.build(numbers)
+    return [tree.path(word) for word in range(len(tree))]
 
 
 def least_cost(numbers: list[int]) -> int:
@@ -153,21 +149,21 @@ def least_cost(numbers: list[int]) -> int:
 
 @given(count_lists)
 def test_huffman_codes_are_complete_and_optimal(numbers):
-    codes = paths(HuffmanTree.build(numbers))
+    codes = paths(numbers)
     assert sum(2.0 ** -len(code) for code in codes) == 1.0  # exact: the depths are far below 1,000
     assert sum(len(c) * n for c, n in zip(codes, numbers.tolist(), strict=True)) == least_cost(numbers.tolist())
 
 
 @given(count_lists)
 def test_huffman_paths_walk_one_tree(numbers):
-    codes = paths(HuffmanTree.build(numbers))
-    children: dict[tuple[int, float], set[object]] = {}
+    codes = paths(numbers)
+    children: dict[tuple[int, int], set[object]] = {}
     for word, code in enumerate(codes):
         below = [("node", node) for node, _ in code[1:]] + [("leaf", word)]
         for step, target in zip(code, below, strict=False):
             children.setdefault(step, set()).add(target)
     # Each inner node goes to exactly one thing on each side, each thing hangs on one node, and all are there.
-    assert set(children) == {(node, sign) for node in range(len(numbers) - 1) for sign in (1.0, -1.0)}
+    assert set(children) == {(node, bit) for node in range(len(numbers) - 1) for bit in (0, 1)}
     assert all(len(targets) == 1 for targets in children.values())
     parents = Counter(target for targets in children.values() for target in targets)
     assert set(parents.values()) <= {1}
@@ -178,24 +174,32 @@ def test_huffman_paths_walk_one_tree(numbers):
 @given(count_lists)
 def test_huffman_nodes_come_by_falling_weight(numbers):
     weights = np.zeros(len(numbers) - 1)
-    for code, count in zip(paths(HuffmanTree.build(numbers)), numbers, strict=True):
+    for code, count in zip(paths(numbers), numbers, strict=True):
         for node, _ in code:
             weights[node] += count
     assert weights.tolist() == sorted(weights, reverse=True)
 
 
-def test_huffman_of_one_and_two_words():
-    one = HuffmanTree.build(np.array([7]))
-    assert one.offsets.tolist() == [0, 0]
-    assert len(one.nodes) == len(one.signs) == 0
-    assert HuffmanTree.build(np.array([], dtype=np.int64)).offsets.tolist() == [0]
-    two = HuffmanTree.build(np.array([7, 3]))
-    assert two.offsets.tolist() == [0, 1, 2]
-    assert two.nodes.tolist() == [0, 0]
-    assert sorted(two.signs.tolist()) == [-1.0, 1.0]
+@given(count_lists, st.integers(0, 2**32))
+def test_sums_along_paths_and_over_sides(numbers, seed):
+    tree, random = HuffmanTree.build(numbers), np.random.default_rng(seed)
+    if len(tree) == 1:
+        return
+    terms, leaves = random.normal(size=(2, len(tree) - 1, 3)), random.normal(size=(len(tree), 3))
+    sides = np.zeros_like(terms)
+    for word, found in enumerate(tree.path_sums(terms)):
+        assert found == pytest.approx(sum(terms[bit, node] for node, bit in tree.path(word)))
+        for node, bit in tree.path(word):
+            sides[bit, node] += leaves[word]
+    assert tree.sides(leaves) == pytest.approx(sides)
 
 
-def test_huffman_dtypes_and_large_counts():
-    tree = HuffmanTree.build(np.array([1 << 60, 1 << 60, 1 << 60, 1 << 60, 1], dtype=np.int64))
-    assert (tree.offsets.dtype, tree.nodes.dtype, tree.signs.dtype) == (np.uint64, np.uint32, np.float32)
-    assert sorted(np.diff(tree.offsets.astype(int)).tolist()) == [2, 2, 2, 3, 3]
+def test_huffman_of_no_word_one_and_two():
+    assert len(HuffmanTree.build(np.array([], dtype=np.int64))) == 0
+    assert paths(np.array([7])) == [[]]
+    assert sorted(paths(np.array([7, 3]))) == [[(0, 0)], [(0, 1)]]
+
+
+def test_huffman_of_large_counts():
+    found = paths(np.array([1 << 60, 1 << 60, 1 << 60, 1 << 60, 1]))
+    assert sorted(map(len, found)) == [2, 2, 2, 3, 3]

@@ -110,8 +110,8 @@ def test_hierarchical_softmax_multiplies_the_turns_of_its_paths():
     hidden, output = random.normal(size=5), random.normal(size=(3, 5))
     found = HierarchicalSoftmax().probabilities(hidden, output, None, vocab)
     for word, p in enumerate(found):
-        path = slice(int(tree.offsets[word]), int(tree.offsets[word + 1]))
-        turns = 1 / (1 + np.exp(-tree.signs[path] * (output[tree.nodes[path]] @ hidden)))
+        nodes, bits = np.transpose(tree.path(word))
+        turns = 1 / (1 + np.exp((2 * bits - 1) * (output[nodes] @ hidden)))
         assert p == pytest.approx(turns.prod())
 
 

@@ -8,6 +8,7 @@
 #include <type_traits>
 
 #include "../alias.hpp"
+#include "../huffman.hpp"
 #include "../task.hpp"
 #include "check.hpp"
 
@@ -80,19 +81,16 @@ Sentences short_text(uint32_t vocabulary) {
 }
 
 // A tree as lopsided as can be, its paths 1, 2, 3 ... V - 1 nodes long: every number of tiles, every rest.
+// Half of them are written down.
 struct Paths {
-    std::vector<uint64_t> offsets = {0};
-    std::vector<uint32_t> nodes;
-    std::vector<float> signs;
+    std::vector<uint32_t> up;
+    WrittenPaths written;
 
     explicit Paths(uint32_t vocabulary) {
-        for (uint32_t word = 0; word < vocabulary; ++word) {
-            for (uint32_t node = 0; node <= word && node + 1 < vocabulary; ++node) {
-                nodes.push_back(node);
-                signs.push_back(node == word ? 1.f : -1.f);
-            }
-            offsets.push_back(nodes.size());
-        }
+        for (uint32_t word = 0; word + 1 < vocabulary; ++word) up.push_back(2 * word);
+        up.push_back(vocabulary > 1 ? 2 * (vocabulary - 2) + 1 : no_step);
+        for (uint32_t node = 0; node + 1 < vocabulary; ++node) up.push_back(node ? 2 * (node - 1) + 1 : no_step);
+        written = write_paths(up.data(), vocabulary, vocabulary / 2);
     }
 };
 
@@ -115,14 +113,14 @@ class Model {
           slots_(alias_table(std::vector<double>(corpus.vocabulary, 1. / corpus.vocabulary).data(),
                              corpus.vocabulary)),
           log_expected_(corpus.vocabulary, float(std::log(double(draws) / corpus.vocabulary))),
-          offsets_(paths_.offsets),
-          nodes_(paths_.nodes),
-          signs_(paths_.signs),
+          up_(paths_.up),
+          offsets_(paths_.written.offsets),
+          steps_(paths_.written.steps),
           task_{corpus.view(),
                 context,
                 {objective,
                  {slots_.data(), corpus.vocabulary, draws, log_expected_.data()},
-                 {offsets_.data(), nodes_.data(), signs_.data(), corpus.vocabulary - 1}},
+                 {up_.data(), offsets_.data(), steps_.data(), corpus.vocabulary / 2, paths_.written.longest}},
                 {input_.data(), output_.data(), biased(objective) ? bias_.data() : nullptr, stride_, nullptr}} {
         Random random(3);
         for (uint32_t row = 0; row < corpus.vocabulary; ++row)
@@ -158,9 +156,9 @@ class Model {
     Guarded<Real> input_, output_, bias_;
     Guarded<AliasSlot> slots_;
     Guarded<float> log_expected_;
+    Guarded<uint32_t> up_;
     Guarded<uint64_t> offsets_;
-    Guarded<uint32_t> nodes_;
-    Guarded<float> signs_;
+    Guarded<uint32_t> steps_;
     Task<Real> task_;
 };
 

@@ -120,9 +120,11 @@ class NoiseTable:
     def draw(self, count: int, *, seed: int) -> list[int]: ...
 
 class TreeTable:
-    """Paths from the root of a Huffman tree to each word."""
+    """
+    A Huffman tree, to be walked from words to the root; the paths of so many words are written down.
+    """
 
-    def __init__(self, offsets: Annotated[NDArray[numpy.uint64], dict(shape=(None,), order='C', device='cpu', writable=False)], nodes: Annotated[NDArray[numpy.uint32], dict(shape=(None,), order='C', device='cpu', writable=False)], signs: Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu', writable=False)]) -> None: ...
+    def __init__(self, up: Annotated[NDArray[numpy.uint32], dict(shape=(None,), order='C', device='cpu', writable=False)], *, written: int) -> None: ...
 
 class Task:
     """
@@ -175,9 +177,9 @@ def find_words(text: Annotated[NDArray[numpy.uint8], dict(shape=(None,), order='
 def renumber(ids: Annotated[NDArray[numpy.uint32], dict(shape=(None,), order='C', device='cpu', writable=False)], table: Annotated[NDArray[numpy.uint32], dict(shape=(None,), order='C', device='cpu', writable=False)]) -> Annotated[NDArray[numpy.uint32], dict(shape=(None,))]:
     """table[ids] (uint32)."""
 
-def huffman(counts: Annotated[NDArray[numpy.int64], dict(shape=(None,), order='C', device='cpu', writable=False)]) -> tuple[Annotated[NDArray[numpy.uint64], dict(shape=(None,))], Annotated[NDArray[numpy.uint32], dict(shape=(None,))], Annotated[NDArray[numpy.float32], dict(shape=(None,))]]:
+def huffman(counts: Annotated[NDArray[numpy.int64], dict(shape=(None,), order='C', device='cpu', writable=False)]) -> Annotated[NDArray[numpy.uint32], dict(shape=(None,))]:
     """
-    The paths of the Huffman tree of falling counts: offsets (uint64), nodes (uint32), signs (float32).
+    The Huffman tree of falling counts: the step up from each word, then from each inner node (uint32); see task.hpp.
     """
 
 class Merge:

@@ -7,10 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from firth.vocab import HuffmanTree, Vocabulary
+from firth.vocab import Vocabulary
 from firth.words import NOWHERE
 
-_WORDS = 100_000  # whose paths are looked at at once
 _COLUMNS = 16  # of the tree's vectors that are carried over at once
 
 Floats = NDArray[np.floating]
@@ -60,10 +59,10 @@ def same_splits(before: Vocabulary, after: Vocabulary) -> Kept:
     words = same_words(before, after)
     carried = np.zeros(len(after), dtype=np.uint64)
     carried[words.after] = marks[words.before]
-    old, new = _sides(before.huffman(), marks), _sides(after.huffman(), carried)
-    known = {sides: node for node, sides in enumerate(map(tuple, old.tolist()))}
+    old, new = before.huffman().sides(marks), after.huffman().sides(carried)  # modulo 2^64
+    known = {sides: node for node, sides in enumerate(zip(*old.tolist(), strict=True))}
     kept = []
-    for node, (left, right) in enumerate(new.tolist()):
+    for node, (left, right) in enumerate(zip(*new.tolist(), strict=True)):
         if left and right:  # old words on both sides
             for sides, sign in (((left, right), 1), ((right, left), -1)):
                 if (match := known.get(sides)) is not None:
@@ -82,62 +81,15 @@ def carry_tree(old: Floats, before: Vocabulary, new: Floats, after: Vocabulary) 
     its words' v weighted by their counts. A node with only new words on a side knows nothing, and starts at zero.
     """
     words, kept = same_words(before, after), same_splits(before, after)
-    was, now = _Shape(before.huffman()), _Shape(after.huffman())
+    was, now = before.huffman(), after.huffman()
     weights = np.zeros((len(after), 1))
     weights[words.after, 0] = before.counts[words.before]
-    share = [np.divide(1.0, side, out=np.zeros_like(side), where=side > 0) for side in now.totals(weights)]
+    share = [np.divide(1.0, side, out=np.zeros_like(side), where=side > 0) for side in now.sides(weights)]
     known = (share[0] > 0) & (share[1] > 0)
     for begin in range(0, old.shape[1], _COLUMNS):
-        columns = slice(begin, begin + _COLUMNS)
-        leaves = np.zeros((len(after), old[:, columns].shape[1]))
-        leaves[words.after] = was.path_sums(old[:, columns])[words.before] / 2
-        left, right = now.totals(weights * leaves)
-        new[:, columns] = np.where(known, share[0] * left - share[1] * right, 0)
+        columns = old[:, begin : begin + _COLUMNS].astype(np.float64)
+        leaves = np.zeros((len(after), columns.shape[1]))
+        leaves[words.after] = was.path_sums(np.stack([columns, -columns]))[words.before] / 2
+        left, right = now.sides(weights * leaves)
+        new[:, begin : begin + _COLUMNS] = np.where(known, share[0] * left - share[1] * right, 0)
     new[kept.after] = kept.signs[:, None] * old[kept.before]
-
-
-class _Shape:
-    """A Huffman tree as parents: of each leaf, and of each inner node by the depth at which it lies."""
-
-    def __init__(self, tree: HuffmanTree):
-        nodes = tree.nodes.astype(np.int64)
-        ends = tree.offsets[1:].astype(np.int64)
-        self.inner = len(ends) - 1
-        self.parents, self.signs = nodes[ends - 1], tree.signs[ends - 1]
-        depth = np.arange(len(nodes)) - np.repeat(
-            tree.offsets[:-1].astype(np.int64), np.diff(tree.offsets).astype(int)
-        )
-        below = np.flatnonzero(depth)  # slots of all inner nodes but the root, once a word below each
-        child, first = np.unique(nodes[below], return_index=True)
-        slot = below[first]
-        deep = depth[slot]
-        self.levels = [
-            (child[deep == level], nodes[slot[deep == level] - 1], tree.signs[slot[deep == level] - 1, None])
-            for level in range(1, int(deep.max(initial=0)) + 1)
-        ]
-
-    def path_sums(self, vectors: Floats) -> NDArray[np.float64]:
-        """For each leaf Σ ±θ over the nodes of its path, shape (V, N), of `vectors` θ (V−1, N)."""
-        above = np.zeros((self.inner, vectors.shape[1]))
-        for child, parent, sign in self.levels:
-            above[child] = above[parent] + sign * vectors[parent]
-        return above[self.parents] + self.signs[:, None] * vectors[self.parents]
-
-    def totals(self, leaves: Floats) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """For each inner node the sums of `leaves` (V, N) over the words on its two sides, each (V−1, N)."""
-        sides = np.zeros((2, self.inner, leaves.shape[1]))
-        sides[(self.signs < 0).astype(np.intp), self.parents] = leaves
-        for child, parent, sign in reversed(self.levels):
-            sides[(sign[:, 0] < 0).astype(np.intp), parent] = sides[:, child].sum(axis=0)
-        return sides[0], sides[1]
-
-
-def _sides(tree: HuffmanTree, marks: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """For each inner node the sums modulo 2^64 of the marks of the words on its two sides, shape (V−1, 2)."""
-    sums = np.zeros((len(marks) - 1, 2), dtype=np.uint64)
-    for begin in range(0, len(marks), _WORDS):
-        bounds = tree.offsets[begin : begin + _WORDS + 1].astype(np.int64)
-        path = slice(bounds[0], bounds[-1])
-        each = np.repeat(marks[begin : begin + _WORDS], np.diff(bounds))
-        np.add.at(sums, (tree.nodes[path], (tree.signs[path] < 0).astype(np.intp)), each)
-    return sums

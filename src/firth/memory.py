@@ -13,7 +13,7 @@ from firth.weights import padded
 
 FIXED = 100_000_000  # bytes: the interpreter, numpy, threads and what they work on
 WORD = 250  # bytes: a word as a string, in the index, its count, thresholds and draws
-TREE_WORD = 350  # bytes besides, while the Huffman tree is built: its paths, and what they are found from
+TREE_WORD = 20  # bytes besides, while the Huffman tree is built: a step up, and the weights it is found from
 
 
 def needed(vocab: Vocabulary, dim: int, objective: Objective) -> int:

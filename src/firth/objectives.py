@@ -21,6 +21,8 @@ from firth.extend import carry_tree, same_words
 from firth.settings import real, whole
 from firth.vocab import Vocabulary
 
+WRITTEN = 1 << 17  # words whose paths in the tree are written down, which takes 10 MB
+
 Floats = NDArray[np.floating]
 Doubles = NDArray[np.float64]
 
@@ -122,17 +124,16 @@ class HierarchicalSoftmax(_Objective):
             carry_tree(old, before, new, after)
 
     def tree(self, vocab: Vocabulary) -> TreeTable | None:
-        """The paths of the Huffman tree."""
-        tree = vocab.huffman()
-        return TreeTable(tree.offsets, tree.nodes, tree.signs)
+        """The Huffman tree."""
+        return TreeTable(vocab.huffman().up, written=WRITTEN)
 
     def probabilities(self, hidden: Floats, output: Floats, bias: Floats | None, vocab: Vocabulary) -> Doubles:
         """P(w | h) = Π σ(±θ·h), shape (V,)."""
         if len(vocab) == 1:
             return np.ones(1)
-        tree = vocab.huffman()
-        logs = -np.logaddexp(0.0, -tree.signs * (output @ hidden)[tree.nodes])
-        return np.asarray(np.exp(np.add.reduceat(logs, tree.offsets[:-1].astype(np.int64))), dtype=np.float64)
+        scores = np.asarray(output @ hidden, dtype=np.float64)
+        turns = -np.logaddexp(0.0, np.stack([-scores, scores]))
+        return np.asarray(np.exp(vocab.huffman().path_sums(turns)))
 
 
 @dataclass(frozen=True)

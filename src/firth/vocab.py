@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,8 @@ from firth.files import COMPRESSED, READING_ERRORS, atomic_write, open_binary
 from firth.words import PackedWords, decode
 
 _LINES = 1 << 16  # written at a time
+
+Number = TypeVar("Number", bound=np.generic)
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,19 +151,67 @@ def _parse(line: bytes, path: str | Path, number: int) -> tuple[str, int]:
 
 @dataclass(frozen=True, eq=False)
 class HuffmanTree:
-    """Each word's path from the root of a Huffman tree: V leaves, and V−1 inner nodes numbered by falling weight.
+    """A Huffman tree: its V leaves are the words, its V−1 inner nodes numbered by falling weight.
 
-    So node 0 is the root, and the nodes that most paths go through lie side by side.
-
-    The path of word w is `nodes[offsets[w]:offsets[w + 1]]` (uint32, inner nodes) with `signs` alongside
-    (float32): +1 where the code bit is 0, −1 where it is 1, so that P(w|h) = Π σ(sign · θ_node·h).
+    So node 0 is the root, no node comes before the one above it, and the nodes that most paths go through lie side
+    by side. `up` is uint32 (2V−1,), the step up from each word, then from each inner node: twice the node above,
+    and one more where the code bit is 1; 0xFFFFFFFF from the root. P(w|h) = Π σ(±θ_node·h) over the steps from w
+    to the root, with − where the bit is 1.
     """
 
-    offsets: NDArray[np.uint64]
-    nodes: NDArray[np.uint32]
-    signs: NDArray[np.float32]
+    up: NDArray[np.uint32]
 
     @classmethod
     def build(cls, counts: NDArray[np.int64]) -> HuffmanTree:
         """The tree of counts sorted in falling order; of equals the leaf is merged before the inner node."""
-        return cls(*huffman(np.ascontiguousarray(counts, dtype=np.int64)))
+        return cls(huffman(np.ascontiguousarray(counts, dtype=np.int64)))
+
+    def __len__(self) -> int:
+        """The number of words."""
+        return (len(self.up) + 1) // 2
+
+    def path(self, word: int) -> list[tuple[int, int]]:
+        """The inner nodes from the root to a word, each with the code bit that leads on."""
+        steps, at = [], word
+        while len(self) > 1 and at != len(self):
+            node, bit = divmod(int(self.up[at]), 2)
+            steps.append((node, bit))
+            at = len(self) + node
+        return steps[::-1]
+
+    def path_sums(self, terms: NDArray[Number]) -> NDArray[Number]:
+        """For each word the sum over its path of `terms` (2, V−1, …), by code bit and node; shape (V, …)."""
+        above = np.zeros(terms.shape[1:], terms.dtype)
+        for nodes in self._levels[1:]:
+            node, bit = self._steps(len(self) + nodes)
+            above[nodes] = above[node] + terms[bit, node]
+        node, bit = self._steps(np.arange(len(self)))
+        return np.asarray(above[node] + terms[bit, node])
+
+    def sides(self, leaves: NDArray[Number]) -> NDArray[Number]:
+        """For each code bit and inner node the sum of `leaves` (V, …) over the words there; shape (2, V−1, …)."""
+        sums = np.zeros((2, len(self) - 1, *leaves.shape[1:]), leaves.dtype)
+        node, bit = self._steps(np.arange(len(self)))
+        sums[bit, node] = leaves
+        for nodes in reversed(self._levels[1:]):
+            node, bit = self._steps(len(self) + nodes)
+            sums[bit, node] = sums[0, nodes] + sums[1, nodes]
+        return sums
+
+    def _steps(self, at: NDArray[np.integer]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The nodes above, and the code bits that lead from there."""
+        steps = self.up[at].astype(np.int64)
+        return steps >> 1, steps & 1
+
+    @cached_property
+    def _levels(self) -> list[NDArray[np.int64]]:
+        """The inner nodes by their depth."""
+        above = self.up[len(self) :] >> 1
+        depths = np.zeros(len(above), dtype=np.uint8)  # 64-bit counts make less than 100 of them
+        below = np.arange(1, len(above))
+        at = above[below]
+        while len(below):
+            depths[below] += 1
+            below, at = below[at > 0], above[at[at > 0]]
+        order = np.argsort(depths, kind="stable")
+        return np.split(order, np.searchsorted(depths[order], np.arange(1, depths.max(initial=0) + 1)))
