@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -89,7 +90,7 @@ class _Run:
         self.steps_an_epoch = -(-len(batches) // (settings.batch * settings.accumulate))
         self.steps = settings.epochs * self.steps_an_epoch
         self.order: tuple[int, Any] = (-1, None)
-        self.pending: list[tuple[Tensor, Loss]] = []
+        self.pending: list[Loss] = []
         self.began = time.monotonic() - standing.seconds
         self.told = self.saved = time.monotonic()
         if standing.step:
@@ -138,7 +139,7 @@ class _Run:
             batch = {name: each.to(self.device) for name, each in self.batches.make(part, random).items()}
             with autocast(self.device, settings.precision):
                 loss = self.network.loss(batch)
-            self.pending.append((loss.total.detach(), loss))
+            self.pending.append(replace(loss, total=loss.total.detach()))
             if self.device.type == "cpu":
                 self._settle()  # before weights can be spoilt
             self.scaler.scale(loss.total * (len(part) / len(pieces))).backward()
@@ -162,8 +163,8 @@ class _Run:
     def _settle(self) -> None:
         """Add up the losses since the last time; raises `TrainingError` for one that is no number."""
         means = Means(self.standing.sums)
-        for total, loss in self.pending:
-            if not math.isfinite(value := float(total)):
+        for loss in self.pending:
+            if not math.isfinite(value := float(loss.total)):
                 raise TrainingError(
                     f"the loss became {value} at step {self.standing.step + 1:,} of {self.steps:,}; lower "
                     f"learning_rate (it was {self.settings.learning_rate:g}), or clip, or take a longer warmup"
