@@ -21,8 +21,8 @@ using namespace nb::literals;
 
 namespace {
 
-constexpr uint64_t ahead = 512;  // blocks: some megabytes, and some hundredths of a second of learning
-constexpr uint64_t kept = 1024;  // so many blocks that are learnt stay mapped: some dozens of megabytes
+constexpr uint64_t tokens_ahead = 1'000'000;  // some megabytes, and a tenth of a second of learning
+constexpr uint64_t kept = 512;  // so many blocks that are learnt stay mapped, with the pages around them: 32 MB
 constexpr auto pause = std::chrono::milliseconds(2);
 
 void read_ahead(Given<uint32_t> ids, Given<uint64_t> offsets, uint64_t seed, uint64_t epoch, bool in_rounds,
@@ -32,6 +32,7 @@ void read_ahead(Given<uint32_t> ids, Given<uint64_t> offsets, uint64_t seed, uin
     nb::gil_scoped_release free;
     const uint64_t tokens = ids.size();
     const firth::plain::Order order(tokens, in_rounds, seed, epoch);
+    const uint64_t ahead = tokens_ahead / order.tokens + 1;
     const uint64_t* const last = offsets.data() + offsets.size();
     advise(ids.data(), ids.data() + tokens, MADV_RANDOM);
     uint64_t next, turn = 0, forgotten = 0;
