@@ -32,9 +32,9 @@ NGRAM = "ngram"
 WORDS: dict[str, list[str]] = {
     NGRAM: ["--order", "5", "--max-size", "10000", "--unknown", "word"],
     "nnlm": ["--epochs", "8"],
-    "elmo": ["--epochs", "12"],
-    "gpt": ["--tokens", "words", "--size", "mini", "--epochs", "8", "--dropout", "0.2"],
-    "gpt2": ["--tokens", "words", "--size", "mini", "--epochs", "8", "--dropout", "0.2"],
+    "elmo": ["--epochs", "6"],
+    "gpt": ["--tokens", "words", "--epochs", "8"],
+    "gpt2": ["--tokens", "words", "--epochs", "8"],
     "bert": ["--size", "mini", "--epochs", "8"],
 }
 PIECES: dict[str, list[str]] = {
@@ -64,7 +64,7 @@ def trained(kind: str, settings: Sequence[str], text: Path, out: Path) -> lm.NGr
     new = [*command, str(text), "-o", str(out), "--model", kind, *settings]
     if kind != NGRAM:
         new += ["--precision", "bfloat16", "--checkpoint-every", "2m"]
-    if not lm.is_model(out):
+    if not (out.exists() and lm.is_model(out)):
         print(" ".join(new[1:]), file=sys.stderr, flush=True)
         subprocess.run(new, check=True)
     model = lm.load(out)
@@ -149,7 +149,7 @@ def main() -> None:
 
 
 def finished(out: Path) -> bool:
-    if not lm.is_model(out):
+    if not (out.exists() and lm.is_model(out)):
         return False
     model = lm.load(out)
     return not (isinstance(model, lm.Neural) and model.learnt.unfinished)
