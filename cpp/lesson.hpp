@@ -67,17 +67,18 @@ class Lesson {
     // Take up the prediction at a position. False if there is nothing to learn there.
     bool prepare(const Stretch& stretch, int at, Random& random, Draws& draws) {
         emit(task_.context, stretch, at, random, prediction_);
-        outputs_.count = learnt_ = 0;
+        outputs_.count = fetched_ = learnt_ = 0;
         if (prediction_.hidden == 0) return false;
         Rule::pick(task_, prediction_.target, draws, outputs_);
         *(Loose<Real>*)(outputs_.signs + outputs_.count) = Loose<Real>{};
         return true;
     }
 
-    // Have its output rows fetched from memory.
-    void fetch(const Part<Real>& part) const {
-        for (int k = 0; k < outputs_.count; ++k) part.output.fetch(outputs_.ids[k]);
+    // Have so many more of its output rows fetched from memory.
+    void fetch(const Part<Real>& part, int rows) {
+        for (; rows > 0 && fetched_ < outputs_.count; --rows) part.output.fetch(outputs_.ids[fetched_++]);
     }
+    void fetch(const Part<Real>& part) { fetch(part, outputs_.count); }
 
     void mark(Concerned& rows) const {
         for (int i = 0; i < prediction_.ends[prediction_.hidden - 1]; ++i) rows.inputs.add(prediction_.ids[i]);
@@ -223,7 +224,8 @@ class Lesson {
     Buffer<Real> signs_, shifts_, scores_, combined_, moves_;
     Prediction prediction_;
     Outputs<Real> outputs_;
-    int learnt_ = 0;  // hidden rows
+    int fetched_ = 0;  // output rows
+    int learnt_ = 0;   // hidden rows
     bool direct_ = false;
 };
 

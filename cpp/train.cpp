@@ -208,8 +208,8 @@ class Learner {
             if (ahead < stretch.size) part.input.fetch(stretch.ids[ahead]);
             if (at + 2 < stretch.end) Rule::expect(task_, stretch.ids[at + 2]);
             if (!spare_->prepare(stretch, at, random, draws)) continue;
-            spare_->fetch(part);
             while (!first_->finished() && !second_->finished()) learn(part);
+            spare_->fetch(part);
             take_up(first_->finished() ? first_ : second_, part);
             swap(coming_, spare_);
         }
@@ -226,10 +226,11 @@ class Learner {
         a = b, b = other;
     }
 
+    // Rows are asked for a few at a time: a core that waits for many cannot compute.
     void learn(Part<Real>& part) {
-        first_->score(), second_->score();
+        first_->score(), spare_->fetch(part, 1), second_->score(), spare_->fetch(part, 1);
         first_->link(part, rate_), second_->link(part, rate_);
-        first_->move(), second_->move();
+        first_->move(), spare_->fetch(part, 1), second_->move(), spare_->fetch(part, 1);
     }
 
     void publish(const Tally<Real>& tally) {
