@@ -172,9 +172,19 @@ def publish(
     print(
         f"## {title}\n\n{table}\n\n"
         f"{corpus.words:,} words of {corpus.name}; medians of {options.runs} runs in turn. {machine['cpu']}, "
-        f"{machine['cores']} cores, {machine['memory_gb']} GB, {machine['instruction_set']}; {named}.\n",
+        f"{machine['cores']} cores, {machine['memory_gb']} GB, {machine['instruction_set']}; {named}."
+        f"{mood(rows)}\n",
         flush=True,
     )
+
+
+def mood(rows: Sequence[Row]) -> str:
+    """The state of the machine during the runs, where they tell it: of a virtual one it changes."""
+    waits = [row["handover"] for row in rows if row.get("handover")]
+    if not waits:
+        return ""
+    alone = "" if max(waits) < 10_000 else "; other processes were busy, measure alone"
+    return f" What a core has written another saw after {min(waits):,.0f} to {max(waits):,.0f} ns{alone}."
 
 
 def hardware() -> dict[str, Any]:

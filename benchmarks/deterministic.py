@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from common import Row, corpus_of, markdown, mean, median, number, of, options_of, publish, ratio
+from machine import machine
 from tools import CBOW, SKIP_GRAM, firth_tool, gensim_tool, trial
 
 AGAINST_GENSIM, AGAINST_ONE_THREAD = 5, 1.4
@@ -52,11 +53,12 @@ def main() -> None:
     turns = [(tool, threads) for tool in ours for threads in sorted({1, options.threads})]
     turns += [(tool, options.threads) for tool in gensim_tool()]
     rows: list[Row] = []
-    with corpus_of(options) as corpus:
+    with corpus_of(options) as corpus, machine() as limits:
         for seed in range(1, options.runs + 1):
             for settings in (SKIP_GRAM, CBOW):
                 for tool, threads in turns:
-                    rows.append(trial(tool, settings, corpus.path, options, threads=threads, seed=seed))
+                    row = trial(tool, settings, corpus.path, options, threads=threads, seed=seed)
+                    rows.append(row | {"handover": limits.handover()})
         publish(__doc__, options, corpus, rows, markdown(HEADER, lines(rows, options.threads)))
 
 

@@ -32,7 +32,7 @@ def step(name: str) -> Measure:
 
     def measure(text: Path, cores: int) -> float:
         with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-            needed = [folder] if name == "encode-firth" else []
+            needed = [folder, f"threads={cores}"] if name == "encode-firth" else []
             done: Finished = run([sys.executable, STEP, name, text, *needed], cores=cores)
         seconds: float = json.loads(done.output)["seconds"]
         return seconds

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import sys
 
-from common import Row, corpus_of, markdown, options_of, publish, run
+from common import corpus_of, markdown, options_of, publish, run
+from machine import machine
 from speed import times_as_fast
 from tools import CBOW, SKIP_GRAM, Tool, firth_tool, gensim_tool, trials
 
@@ -27,8 +28,9 @@ def sets_here() -> list[str]:
 def main() -> None:
     options = options_of(__doc__, "instruction_sets").parse_args()
     tools: list[Tool] = [firth_tool(f"firth, {name}", FIRTH_ISA=name) for name in sets_here()]
-    with corpus_of(options) as corpus:
-        rows: list[Row] = list(trials([*tools, *gensim_tool()], (SKIP_GRAM, CBOW), corpus, options))
+    with corpus_of(options) as corpus, machine() as limits:
+        runs = trials([*tools, *gensim_tool()], (SKIP_GRAM, CBOW), corpus, options)
+        rows = [row | {"handover": limits.handover()} for row in runs]
         publish(__doc__, options, corpus, rows, markdown(HEADER, times_as_fast(rows, "gensim")))
 
 

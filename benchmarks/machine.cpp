@@ -55,29 +55,35 @@ double rate(double seconds, int threads, const std::function<uint64_t(int)>& wor
     return sum;
 }
 
-// Two threads count in turn, each waiting for the other's number. The best of many tries: in the others one of
-// them had no core.
+// Two threads count in turn, each waiting for the other's number. The best of the tries of half a second: in the
+// others one of them had no core.
 double handover() {
     using Clock = std::chrono::steady_clock;
-    constexpr uint64_t tries = 100, turns = 2'000;
+    const auto since = [](Clock::time_point then) {
+        return std::chrono::duration<double, std::nano>(Clock::now() - then).count();
+    };
+    constexpr uint64_t turns = 20, over = ~uint64_t(0);
     alignas(64) std::atomic<uint64_t> number{0};
     std::thread other([&] {
-        for (uint64_t odd = 1; odd < tries * turns; odd += 2) {
-            while (number != odd) {
-            }
+        for (uint64_t odd = 1;; odd += 2) {
+            uint64_t seen;
+            while ((seen = number) != odd)
+                if (seen == over) return;
             number = odd + 1;
         }
     });
     double best = 1e9;
-    for (uint64_t even = 0; even < tries * turns;) {
+    uint64_t even = 0;
+    for (const auto start = Clock::now(); since(start) < 5e8;) {
         const auto began = Clock::now();
-        for (uint64_t end = even + turns; even < end; even += 2) {
+        for (const uint64_t end = even + turns; even < end; even += 2) {
             number = even + 1;
             while (number != even + 2) {
             }
         }
-        best = std::min(best, std::chrono::duration<double, std::nano>(Clock::now() - began).count() / turns);
+        best = std::min(best, since(began) / turns);
     }
+    number = over;
     other.join();
     return best;
 }

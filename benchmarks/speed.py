@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from common import Row, corpus_of, markdown, mean, median, number, of, options_of, publish, ratio
+from machine import machine
 from tools import (
     CBOW,
     CBOW_TREE,
@@ -65,8 +66,9 @@ def main() -> None:
     add_peers(parser)
     options = parser.parse_args()
     models = [settings for settings in MODELS if settings.name in options.models]
-    with corpus_of(options) as corpus:
-        rows = list(trials([firth_tool(), *peers(options)], models, corpus, options))
+    with corpus_of(options) as corpus, machine() as limits:
+        runs = trials([firth_tool(), *peers(options)], models, corpus, options)
+        rows = [row | {"handover": limits.handover()} for row in runs]
         publish(__doc__, options, corpus, rows, markdown(HEADER, lines(rows)))
 
 

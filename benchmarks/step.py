@@ -56,12 +56,12 @@ def count_gensim(text: str) -> float:
     return time.perf_counter() - began
 
 
-def encode_firth(text: str, cache: str) -> float:
+def encode_firth(text: str, cache: str, threads: int) -> float:
     """Count and encode, to ids on the disk."""
     from firth import Corpus
 
     began = time.perf_counter()
-    Corpus.read(text, cache=cache)
+    Corpus.read(text, cache=cache, threads=threads)
     return time.perf_counter() - began
 
 

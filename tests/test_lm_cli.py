@@ -5,27 +5,19 @@ import os
 import shlex
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
+import commands
 import pytest
-from click.testing import CliRunner
 
 import firth
-from firth.cli import main
 from firth.cli.lm import command as group
 
 TEXT = "the cat sat on the mat\nthe dog sat on the cat\n\na dog and a cat sat\non the mat the dog sat\n" * 3
 SMALL = ["--model", "ngram", "--order", "3", "--fallback", "0.5,1,1.5", "--quiet"]
 
-
-def run(*arguments):
-    return CliRunner().invoke(main, ["lm", *map(str, arguments)])
-
-
-def good(*arguments):
-    result = run(*arguments)
-    assert result.exit_code == 0, result.output
-    return result.stdout
+run, good = partial(commands.run, "lm"), partial(commands.good, "lm")
 
 
 @pytest.fixture(scope="module")
@@ -102,9 +94,9 @@ def test_generate(model):
 
 
 def test_info(model):
-    result = CliRunner().invoke(main, ["info", str(model), "--json"])
+    result = commands.run("info", model, "--json")
     assert json.loads(result.stdout)["ngrams"] == firth.load(model).sizes
-    assert "modified-kneser-ney" in CliRunner().invoke(main, ["info", str(model)]).stdout
+    assert "modified-kneser-ney" in commands.good("info", model)
 
 
 @pytest.mark.parametrize(

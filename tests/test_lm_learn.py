@@ -10,6 +10,7 @@ import threading
 import numpy as np
 import pytest
 import torch
+from networks import one_thread  # noqa: F401 - a fixture
 from torch import nn
 
 from firth import SettingsError, TrainingError, progress
@@ -21,14 +22,6 @@ from firth.lm.neural.network import Loss
 from firth.progress import watching
 
 CPU = torch.device("cpu")
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 class Points:

@@ -10,12 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
-from click.testing import CliRunner
+from commands import good, run
+from networks import one_thread  # noqa: F401 - a fixture
 
 import firth
 from firth import files
-from firth.cli import main
 from firth.cli.lm import command as group
 from firth.lm import NEURAL
 from firth.lm.neural import learn
@@ -29,24 +28,6 @@ SMALL = {
     "bert": ["--dims", 8, "--layers", 1, "--heads", 2, "--context", 16, "--batch", 4],
 }
 FEW = ["--vocabulary", 300, "--device", "cpu", "--quiet", "--no-cache"]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-def run(*arguments):
-    return CliRunner().invoke(main, list(map(str, arguments)))
-
-
-def good(*arguments):
-    result = run(*arguments)
-    assert result.exit_code == 0, result.output
-    return result.stdout
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from networks import one_thread  # noqa: F401 - a fixture
 
 import firth
 from firth import Corpus, FirthError, FormatError, SettingsError, TrainingError, lm
@@ -19,14 +20,6 @@ TEXT = [line.split() for line in ("the cat sat on the mat", "a dog sat on the ca
 OTHER = [line.split() for line in ("the cat ran on the mat", "", "an emu sat on the dog on the mat")]
 SMALL = {"dims": 8, "layer": 16, "order": 3}
 FAST = {"epochs": 4, "batch": 16, "learning_rate": 0.02, "progress": False}
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def network(*, dtype=torch.float32, **settings):

@@ -25,6 +25,15 @@ def often(monkeypatch):
     monkeypatch.setattr(crew, "POLL_SECONDS", 0.001)
 
 
+@pytest.fixture
+def cut(tmp_path, text, monkeypatch):
+    """What is left of a training that was broken off after its first epoch."""
+    with monkeypatch.context() as patch, pytest.raises(Broken):
+        break_after_save(patch)
+        word2vec(epochs=2).fit(text, checkpoint=tmp_path / "cut.firth", progress=False)
+    return tmp_path / "cut.firth"
+
+
 @pytest.mark.parametrize(("context", "objective"), COMBINATIONS, ids=str)
 def test_what_goes_on_comes_to_the_same_bytes(tmp_path, text, monkeypatch, context, objective):
     small = {"subsample": 1e-2, "epochs": 3, "max_size": 40}
@@ -97,13 +106,6 @@ class TestRefusals:
             with pytest.raises(firth.TrainingError, match=r"nothing to resume.*finished; fit\(update=True\)"):
                 finished.resume(progress=False)
 
-    @pytest.fixture
-    def cut(self, tmp_path, text, monkeypatch):
-        with monkeypatch.context() as patch, pytest.raises(Broken):
-            break_after_save(patch)
-            word2vec(epochs=2).fit(text, checkpoint=tmp_path / "cut.firth", progress=False)
-        return tmp_path / "cut.firth"
-
     @pytest.mark.parametrize("change", ["longer", "other", "renamed"])
     def test_a_text_that_changed(self, text, cut, change):
         lines = text.read_text()
@@ -159,13 +161,6 @@ class TestRefusals:
 
 
 class TestCommandLine:
-    @pytest.fixture
-    def cut(self, tmp_path, text, monkeypatch):
-        with monkeypatch.context() as patch, pytest.raises(Broken):
-            break_after_save(patch)
-            word2vec(epochs=2).fit(text, checkpoint=tmp_path / "cut.firth", progress=False)
-        return tmp_path / "cut.firth"
-
     @pytest.mark.parametrize(
         ("flags", "status", "told"),
         [

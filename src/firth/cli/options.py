@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -70,6 +71,21 @@ def typed_option(name: str, hint: Any, **settings: Any) -> Decorator:
         number = get_args(kind)[0]
         return option(flag, type=_numbers(number), metavar=f"{_METAVARS[number]},…", **settings)
     return option(flag, type=kind, metavar=_METAVARS.get(kind), **settings)
+
+
+def defaults_of(kind: type[Any]) -> dict[str, Any]:
+    """The arguments that a class is made with, and their defaults."""
+    return {name: each.default for name, each in inspect.signature(kind).parameters.items()}
+
+
+def settings_of(kind: type[Any], **hints: Any) -> Callable[..., Decorator]:
+    """What makes the options for arguments of `kind`, with their types (but for those in `hints`) and defaults."""
+    types, defaults = {**get_type_hints(kind.__init__), **hints}, defaults_of(kind)
+
+    def setting(name: str, group: str, help: str, **settings: Any) -> Decorator:
+        return typed_option(name, types[name], default=defaults[name], help=help, group=group, **settings)
+
+    return setting
 
 
 def _numbers(number: type[int] | type[float]) -> Callable[[Any], tuple[float, ...]]:

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
 import click
 from click.core import ParameterSource
 
 from firth.checkpoint import Checkpoint
-from firth.cli.options import as_json, command_with, duration, may_read_text, one_of, option, quiet, typed_option
+from firth.cli.options import (
+    as_json,
+    command_with,
+    defaults_of,
+    duration,
+    may_read_text,
+    one_of,
+    option,
+    quiet,
+    settings_of,
+)
 from firth.cli.output import INTERRUPTED, check_vectors_target, described, fail, plan_text, show
 from firth.contexts import CONTEXTS
 from firth.errors import SettingsError
@@ -25,8 +34,7 @@ from firth.objectives import OBJECTIVES
 from firth.vectors import Vectors
 from firth.vocab import Vocabulary
 
-_HINTS = get_type_hints(Word2Vec.__init__)
-_DEFAULTS = {name: each.default for name, each in inspect.signature(Word2Vec).parameters.items()}
+_setting, _DEFAULTS = settings_of(Word2Vec), defaults_of(Word2Vec)
 _OF_FIELD = {
     field.name: choice
     for choice, kinds in (("context", CONTEXTS), ("objective", OBJECTIVES))
@@ -35,11 +43,6 @@ _OF_FIELD = {
 }
 _WITH_RESUME = {"sources", "resume", "threads", "log", "quiet", "as_json"}
 _STOPPING = "Stopping and going on"
-
-
-def _setting(name: str, group: str, help: str, **settings: Any) -> Callable[[Any], Any]:
-    """The option for an argument of `Word2Vec`, with its default."""
-    return typed_option(name, _HINTS[name], default=_DEFAULTS[name], help=help, group=group, **settings)
 
 
 @command_with(

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import inspect
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
 import click
 from click.core import ParameterSource
 
-from firth.cli.options import as_json, command_with, one_of, option, quiet, reads_text, typed_option
+from firth.cli.options import as_json, command_with, defaults_of, one_of, option, quiet, reads_text, settings_of
 from firth.cli.output import show
 from firth.files import check_writable
 from firth.lm import NGram
@@ -19,13 +17,7 @@ from firth.lm.ngram.model import is_arpa_name
 from firth.lm.ngram.smoothing import SMOOTHINGS
 from firth.vocab import Vocabulary
 
-_HINTS = {**get_type_hints(NGram.__init__), "prune": tuple[int, ...]}
-_DEFAULTS = {name: each.default for name, each in inspect.signature(NGram).parameters.items()}
-
-
-def _setting(name: str, group: str, help: str, **settings: Any) -> Callable[[Any], Any]:
-    """The option for an argument of `NGram`, with its default."""
-    return typed_option(name, _HINTS[name], default=_DEFAULTS[name], help=help, group=group, **settings)
+_setting, _DEFAULTS = settings_of(NGram, prune=tuple[int, ...]), defaults_of(NGram)
 
 
 @command_with(
