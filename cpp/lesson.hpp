@@ -105,6 +105,15 @@ class Lesson {
 
     bool finished() const { return learnt_ == prediction_.hidden; }
 
+    // Whether one of the hidden rows that come next is among those of the other lesson.
+    bool has_hidden_row_of(const Lesson& other) const {
+        bool found = false;
+        for (int c = learnt_; c < learnt_ + 2 && c < prediction_.hidden; ++c)
+            for (int d = other.learnt_; d < other.learnt_ + 2 && d < other.prediction_.hidden; ++d)
+                found |= hidden_[c] == other.hidden_[d];
+        return found;
+    }
+
     // The mean square of the numbers in its hidden rows, and in its output rows.
     double hidden_square() const { return square(hidden_, prediction_.hidden); }
     double output_square() const { return square(rows_, outputs_.count); }

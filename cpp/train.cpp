@@ -226,8 +226,16 @@ class Learner {
         a = b, b = other;
     }
 
-    // Rows are asked for a few at a time: a core that waits for many cannot compute.
+    // Rows are asked for a few at a time: a core that waits for many cannot compute. Two lessons that look at the
+    // same output rows must not move the same hidden row at once: neither would see what the other makes of its
+    // score, both would overshoot, and on texts as sorted as the tree without end.
     void learn(Part<Real>& part) {
+        if (Rule::alike && first_->has_hidden_row_of(*second_)) {
+            Lesson<Real, Rule>* const both[] = {first_, second_};
+            for (Lesson<Real, Rule>* each : both)
+                each->score(), spare_->fetch(part, 2), each->link(part, rate_), each->move();
+            return;
+        }
         first_->score(), spare_->fetch(part, 1), second_->score(), spare_->fetch(part, 1);
         first_->link(part, rate_), second_->link(part, rate_);
         first_->move(), spare_->fetch(part, 1), second_->move(), spare_->fetch(part, 1);

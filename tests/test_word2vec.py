@@ -300,6 +300,17 @@ def test_a_vocabulary_may_be_that_of_another_text(tmp_path):
 # Sizes at the edge
 
 
+@pytest.mark.parametrize("deterministic", [False, True])
+def test_a_text_as_sorted_as_the_tree(deterministic):
+    """The upper nodes are pulled one way for thousands of predictions, then the other."""
+    words = np.char.add("w", np.arange(200_000).astype(str)).reshape(-1, 20).tolist()
+    model = word2vec(
+        SkipGram(5), HierarchicalSoftmax(), dim=16, epochs=1, threads=2, deterministic=deterministic
+    ).fit(words, progress=False)
+    assert model.history[0].loss < np.log(200_000)
+    assert np.square(model.weights.output).sum(axis=1).max() < 1_000
+
+
 @pytest.mark.parametrize("objective", OBJECTIVES, ids=str)
 @pytest.mark.parametrize("dim", [1, 15, 16, 17, 33])
 def test_dimensions_that_fill_no_whole_vectors(dim, objective):
