@@ -95,7 +95,8 @@ class Lesson {
         for (int i = 0; i < inputs; ++i)
             input_rows_[i] = part.input.row(prediction_.ids[i], uint32_t(outputs_.count));
         // What goes back to a row alone is added to it with the last tile, unless moves are yet to see it.
-        direct_ = alone && !(Rule::repeats && outputs_.count > tile<Real>)&&!task_.weights.frozen;
+        const bool moves_come_later = Rule::repeats && outputs_.count > tile<Real>;
+        direct_ = alone && !moves_come_later && !task_.weights.frozen;
         for (int c = 0; c < prediction_.hidden; ++c) {
             hidden_[c] = alone ? input_rows_[c] : combined_;
             errors_[c] = moves_ + c * task_.weights.stride;

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from firth import crew
+
 settings.register_profile("firth", deadline=None)  # machines may be busy
 settings.load_profile("firth")
 
@@ -27,6 +29,12 @@ def cache(tmp_path_factory, monkeypatch) -> Path:
     folder = tmp_path_factory.mktemp("cache")
     monkeypatch.setenv("FIRTH_CACHE", str(folder))
     return folder
+
+
+@pytest.fixture
+def often(monkeypatch) -> None:
+    """Whoever watches looks up a thousand times a second, so that there are rests within short epochs too."""
+    monkeypatch.setattr(crew, "POLL_SECONDS", 0.001)
 
 
 @pytest.fixture(scope="session")

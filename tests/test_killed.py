@@ -18,18 +18,14 @@ from stopping import PATHS, firth_train, saved_parts, write_text
 from training import parts, word2vec
 
 import firth
-from firth import crew, files
+from firth import files
+
+pytestmark = pytest.mark.usefixtures("often")
 
 
 @pytest.fixture
 def text(tmp_path):
     return write_text(tmp_path / "text.txt")
-
-
-@pytest.fixture(autouse=True)
-def often(monkeypatch):
-    """Whoever watches looks up a thousand times a second, so that there are rests within short epochs too."""
-    monkeypatch.setattr(crew, "POLL_SECONDS", 0.001)
 
 
 # Both come to the same bytes however often they stop; several threads in rounds even if their number changes.

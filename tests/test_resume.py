@@ -11,18 +11,13 @@ from stopping import Broken, break_after_save, firth_train, saved_parts, write_t
 from training import COMBINATIONS, clusters, parts, word2vec
 
 import firth
-from firth import crew
+
+pytestmark = pytest.mark.usefixtures("often")
 
 
 @pytest.fixture
 def text(tmp_path):
     return write_text(tmp_path / "text.txt")
-
-
-@pytest.fixture(autouse=True)
-def often(monkeypatch):
-    """Whoever watches looks up a thousand times a second, so that there are rests within short epochs too."""
-    monkeypatch.setattr(crew, "POLL_SECONDS", 0.001)
 
 
 @pytest.fixture
