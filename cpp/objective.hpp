@@ -30,10 +30,11 @@ struct Outputs {
 enum class Link { logistic, softmax };
 
 // Each objective tells its link, whether output rows have biases, and whether a row may be picked twice. What it
-// needs to pick the rows of a target it may have fetched from memory beforehand.
+// needs to pick the rows of a target it may have fetched from memory beforehand. Ids come by falling frequency,
+// those of inner nodes by falling weight.
 struct Rule {
     static constexpr bool alike = false;  // predictions of neighbours look at much the same output rows
-    static constexpr uint64_t hot = 0;    // the output rows below this id are wanted by all threads all the time
+    static constexpr uint64_t hot = 256;  // the output rows below this id are wanted by all threads all the time
 
     template <class Real>
     static void expect(const Task<Real>&, uint32_t) {}
@@ -57,7 +58,6 @@ struct NegativeSampling : Rule {
 // P(w|h) = product over w's path of s(+-theta.h) (Morin & Bengio 2005; Mikolov et al. 2013b).
 struct HierarchicalSoftmax : Rule {
     static constexpr bool alike = true;
-    static constexpr uint64_t hot = 256;  // the nodes nearest the root: they come by falling weight
     static constexpr Link link = Link::logistic;
     static constexpr bool biased = false, repeats = false;
 
@@ -84,6 +84,7 @@ struct HierarchicalSoftmax : Rule {
 struct Softmax : Rule {
     static constexpr Link link = Link::softmax;
     static constexpr bool biased = false, repeats = false;
+    static constexpr uint64_t hot = 0;  // it wants all of them as much
 
     template <class Real>
     static void pick(const Task<Real>& task, uint32_t target, Draws&, Outputs<Real>& out) {

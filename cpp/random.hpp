@@ -61,23 +61,35 @@ inline uint32_t draw(const Noise& noise, uint64_t random) {
     return (slot & keep) | (entry.alias & ~keep);
 }
 
-// Negatives, drawn many at a time, so that the entries come from memory side by side.
+// Negatives, drawn many at a time, so that the entries of the table come from memory side by side. Those of a
+// large vocabulary come out of a pool that changes slowly, so that their rows stay in a core's own cache: each is
+// one of `pool` draws in a row of a stream, and the pool moves on along the stream by a fifth of the negatives
+// taken.
 class Draws {
   public:
-    Draws(const Noise& noise, Random& random) : noise_(noise), random_(random) {}
+    Draws(const Noise& noise, Random& random)
+        : noise_(noise), random_(random), pooled_(noise.size > 16 * pool), begin_(random.next()) {}
 
     uint32_t next() {
-        if (left_ == 0) {
-            for (uint32_t& each : ids_) each = draw(noise_, random_.next());
-            left_ = batch;
-        }
+        if (left_ == 0) refill();
         return ids_[--left_];
     }
 
   private:
-    static constexpr int batch = 64;
+    static constexpr uint32_t pool = 512;
+    static constexpr int batch = 64, renewed = batch / 5;
+
+    void refill() {
+        for (uint32_t& each : ids_)
+            each = draw(noise_, pooled_ ? hashed(begin_ + random_.below(pool)) : random_.next());
+        begin_ += renewed;
+        left_ = batch;
+    }
+
     const Noise& noise_;
     Random& random_;
+    const bool pooled_;
+    uint64_t begin_;  // of the pool
     uint32_t ids_[batch];
     int left_ = 0;
 };

@@ -36,14 +36,17 @@ def vocabulary(counts) -> Vocabulary:
 
 
 class Loop:
-    """The loop over `sentences` of ids below `words`; greater ids are out of the vocabulary."""
+    """The loop over `sentences` of ids below `words`; greater ids are out of the vocabulary.
 
-    def __init__(self, sentences, words, context, *, keep=None, noise=None, negatives=1):
-        self.words = words
+    With `kinds` it does not tell words apart, but what is left when their ids are divided by `kinds`.
+    """
+
+    def __init__(self, sentences, words, context, *, keep=None, noise=None, negatives=1, kinds=None):
+        self.kinds = kinds = kinds or words
         silent = np.eye(words + 1)[words]  # draws only a word that scores nothing
         table = NoiseTable(silent if noise is None else np.append(noise, 0.0), negatives)
-        self.input, output = aligned(words, words, np.float64), aligned(words + 1, words, np.float64)
-        output[:words, :words] = np.eye(words)
+        self.input, output = aligned(words, kinds, np.float64), aligned(words + 1, kinds, np.float64)
+        output[:words, :kinds] = np.eye(kinds)[np.arange(words) % kinds]
         self.ids = np.fromiter(itertools.chain.from_iterable(sentences), dtype=np.uint32)
         self.task = DoubleTask(
             self.ids,
@@ -96,7 +99,7 @@ class Loop:
         """How often each word (column) was predicted from each (row), less the negatives; int64."""
         self.input[:] = 0
         self.run(**options)
-        counted = self.input[:, : self.words] / (RATE / 2)
+        counted = self.input[:, : self.kinds] / (RATE / 2)
         found = np.rint(counted).astype(np.int64)
         np.testing.assert_allclose(counted, found, atol=0.01)
         return found
@@ -170,6 +173,21 @@ def test_the_loop_draws_its_negatives_from_the_noise(context):
     assert abs(drawn.sum() - draws) < 5 * np.sqrt(draws)
     others = np.where(np.arange(len(q)) == target, 0, q)
     assert_drawn_from(drawn, others / others.sum())
+
+
+def test_the_pool_of_a_large_vocabulary_holds_draws_from_the_noise():
+    """A negative comes several times while it is in the pool, so shares spread like those of fewer draws."""
+    words, kinds, target, word, repeats = 20_000, 7, 0, 1, 4
+    q = np.ones(words)
+    q[2::kinds], q[3::kinds], q[4] = 2, 0, words / 4
+    q /= q.sum()
+    loop = Loop([[word, target]] * 20_000, words, SkipGram(1), noise=q, negatives=5, kinds=kinds)
+    drawn = -loop.pairs()[word]
+    drawn[target] += 20_000
+    assert abs(drawn.sum() - 100_000) < 50  # all but those equal to the target
+    shares = np.array([q[kind::kinds].sum() for kind in range(kinds)])
+    assert drawn[3] == shares[3] == 0
+    assert np.all(abs(drawn / drawn.sum() - shares) <= 4 * np.sqrt(repeats * shares * (1 - shares) / drawn.sum()))
 
 
 texts = st.lists(st.lists(st.integers(0, 8), max_size=12), min_size=1, max_size=12)
