@@ -62,13 +62,19 @@ inline uint32_t draw(const Noise& noise, uint64_t random) {
 }
 
 // Negatives, drawn many at a time, so that the entries of the table come from memory side by side. Those of a
-// large vocabulary come out of a pool that changes slowly, so that their rows stay in a core's own cache: each is
-// one of `pool` draws in a row of a stream, and the pool moves on along the stream by a fifth of the negatives
-// taken.
+// large vocabulary come out of a pool of draws, of which one is renewed for every five negatives, so that their
+// rows stay in a core's own cache.
 class Draws {
   public:
-    Draws(const Noise& noise, Random& random)
-        : noise_(noise), random_(random), pooled_(noise.size > 16 * pool), begin_(random.next()) {}
+    // For a block of so many tokens.
+    Draws(const Noise& noise, Random& random, uint64_t tokens)
+        : noise_(noise),
+          random_(random),
+          pool_(noise.size <= enough ? 0
+                : tokens < most      ? uint32_t(tokens)
+                                     : most) {
+        for (uint32_t i = 0; i < pool_; ++i) drawn_[i] = fresh();
+    }
 
     uint32_t next() {
         if (left_ == 0) refill();
@@ -76,20 +82,25 @@ class Draws {
     }
 
   private:
-    static constexpr uint32_t pool = 512;
+    static constexpr uint32_t most = 512, enough = 16 * most;
     static constexpr int batch = 64, renewed = batch / 5;
 
+    uint32_t fresh() { return draw(noise_, random_.next()); }
+
     void refill() {
-        for (uint32_t& each : ids_)
-            each = draw(noise_, pooled_ ? hashed(begin_ + random_.below(pool)) : random_.next());
-        begin_ += renewed;
         left_ = batch;
+        if (pool_ == 0) {
+            for (uint32_t& each : ids_) each = fresh();
+            return;
+        }
+        for (int i = 0; i < renewed; ++i, ++oldest_) drawn_[oldest_ < pool_ ? oldest_ : oldest_ = 0] = fresh();
+        for (uint32_t& each : ids_) each = drawn_[random_.below(pool_)];
     }
 
     const Noise& noise_;
     Random& random_;
-    const bool pooled_;
-    uint64_t begin_;  // of the pool
+    const uint32_t pool_;  // draws in the pool, 0 for none
+    uint32_t drawn_[most], oldest_ = 0;
     uint32_t ids_[batch];
     int left_ = 0;
 };

@@ -175,7 +175,7 @@ class Learner {
         uint64_t passed = turn * order_.tokens;
         const uint64_t survival = stream_key(epoch_.seed, epoch_.number, 0);
         Random random(stream_key(epoch_.seed, epoch_.number, block + 1));
-        Draws draws(task_.objective.noise, random);
+        Draws draws(task_.objective.noise, random, order_.tokens);
         uint64_t sentence = sentence_of(begin);
         while (begin < end && !stopped()) {
             while (text.offsets[sentence + 1] <= begin) ++sentence;
