@@ -29,19 +29,20 @@ from firth.lm.neural.losses import mean_losses
 from firth.lm.neural.stream import Stream
 
 NGRAM = "ngram"
+SMALL_BERT = ["--size", "tiny", "--context", "64", "--dropout", "0"]
 WORDS: dict[str, list[str]] = {
     NGRAM: ["--order", "5", "--max-size", "10000", "--unknown", "word"],
-    "nnlm": ["--epochs", "8"],
-    "elmo": ["--epochs", "6"],
+    "nnlm": ["--epochs", "4"],
+    "elmo": ["--epochs", "3"],
     "gpt": ["--tokens", "words", "--epochs", "8"],
     "gpt2": ["--tokens", "words", "--epochs", "8"],
-    "bert": ["--size", "mini", "--epochs", "8"],
+    "bert": [*SMALL_BERT, "--epochs", "20"],
 }
 PIECES: dict[str, list[str]] = {
-    "nnlm": ["--tokens", "bytes", "--epochs", "2"],
-    "gpt": ["--size", "mini", "--epochs", "2"],
-    "gpt2": ["--size", "mini", "--epochs", "2"],
-    "bert": ["--size", "mini", "--epochs", "2"],
+    "nnlm": ["--tokens", "bytes", "--epochs", "1"],
+    "gpt": ["--size", "mini", "--epochs", "3"],
+    "gpt2": ["--size", "mini", "--epochs", "3"],
+    "bert": [*SMALL_BERT, "--epochs", "8"],
 }
 
 

@@ -71,6 +71,7 @@ def finetuned(model: Any, network: Any, task: Task, seed: int, options: argparse
             epochs=options.epochs,
             learning_rate=factor * RATE / network.config.dims,
             seed=seed,
+            precision=options.precision,
             device=options.device,
             progress=False,
         )
@@ -135,6 +136,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--rates", nargs="+", type=float, default=[1, 3], help="times the default learning rate")
     parser.add_argument("--examples", type=int, help="learn the first so many only, for a quick look")
+    parser.add_argument("--precision", default="float32", choices=["float32", "bfloat16", "float16"])
     parser.add_argument("--device")
     parser.add_argument("--json", type=Path, default=Path("out/bench/lm_tasks.json"))
     options = parser.parse_args()

@@ -25,6 +25,7 @@ SIZES: dict[str, dict[str, Any]] = {
     "base": {"dims": 768, "layers": 12, "heads": 12, "context": 512},  # as published: 110 M
     "large": {"dims": 1024, "layers": 24, "heads": 16, "context": 512},  # 340 M
 }
+LEARNING: dict[str, Any] = {"batch": 16}  # thousands of steps pass before it begins to look around
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,8 @@ SIZES: dict[str, dict[str, Any]] = {
     "mini": {"dims": 256, "layers": 4, "heads": 4, "context": 256},
     "base": {"dims": 768, "layers": 12, "heads": 12, "context": 512},  # as published: 117 M
 }
+# Before it begins to look around, a network with its LayerNorms behind the sums needs many steps, and short ones.
+LEARNING: dict[str, Any] = {"batch": 8, "learning_rate": 5e-4}
 
 
 @dataclass(frozen=True)
