@@ -32,8 +32,8 @@ NGRAM = "ngram"
 SMALL_BERT = ["--size", "tiny", "--context", "64", "--dropout", "0"]
 WORDS: dict[str, list[str]] = {
     NGRAM: ["--order", "5", "--max-size", "10000", "--unknown", "word"],
-    "nnlm": ["--epochs", "4"],
-    "elmo": ["--epochs", "3"],
+    "nnlm": ["--epochs", "8"],
+    "elmo": ["--epochs", "6"],
     "gpt": ["--tokens", "words", "--epochs", "8"],
     "gpt2": ["--tokens", "words", "--epochs", "8"],
     "bert": [*SMALL_BERT, "--epochs", "20"],

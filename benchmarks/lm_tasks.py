@@ -17,6 +17,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -101,12 +102,16 @@ def runs(options: argparse.Namespace) -> Iterator[Row]:
         model = lm.load(path)
         if isinstance(model, lm.NGram):
             raise SystemExit(f"{path} counts n-grams, which learn no tasks")
+        config = model.network.config
+        if options.dropout is not None and hasattr(config, "dropout"):
+            config = replace(config, dropout=options.dropout)
         about = {"model": model.kind, "path": str(path), "settings": model.settings}
         for task in tasks:
             for seed in options.seeds:
                 torch.manual_seed(seed)
-                fresh = module_of(model.kind).create(model.network.config, model.tokens)
-                for way, network in ((FINETUNED, model.network), (RANDOM, fresh)):
+                taught, fresh = (module_of(model.kind).create(config, model.tokens) for _ in range(2))
+                taught.load_state_dict(model.network.state_dict())
+                for way, network in ((FINETUNED, taught), (RANDOM, fresh)):
                     found = finetuned(model, network, task, seed, options)
                     yield {**about, "way": way, "task": task.name, "seed": seed, **found}
                 found = probed(AtLayer(model), task, seed)
@@ -136,6 +141,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--rates", nargs="+", type=float, default=[1, 3], help="times the default learning rate")
     parser.add_argument("--examples", type=int, help="learn the first so many only, for a quick look")
+    parser.add_argument("--dropout", type=float, help="of the networks, while they learn a task")
     parser.add_argument("--precision", default="float32", choices=["float32", "bfloat16", "float16"])
     parser.add_argument("--device")
     parser.add_argument("--json", type=Path, default=Path("out/bench/lm_tasks.json"))
