@@ -103,7 +103,7 @@ def runs(options: argparse.Namespace) -> Iterator[Row]:
         if isinstance(model, lm.NGram):
             raise SystemExit(f"{path} counts n-grams, which learn no tasks")
         config = model.network.config
-        if options.dropout is not None and hasattr(config, "dropout"):
+        if options.dropout is not None:
             config = replace(config, dropout=options.dropout)
         about = {"model": model.kind, "path": str(path), "settings": model.settings}
         for task in tasks:
