@@ -19,14 +19,16 @@ struct Prediction {
     uint32_t target;
     int hidden;     // groups
     uint32_t* ids;  // input ids of all groups, one after another
-    int* ends;      // end of each group in `ids`
+    int* ends;      // end of each group in `ids`; at first, each is of one
 };
 
 // Whether the occurrence at `position` is learnt: it is in the vocabulary and survives subsampling, which its
 // own random number decides, so that neighbouring blocks agree on it.
 inline bool survives(const Text& text, uint64_t key, uint64_t position) {
     const uint32_t id = text.ids[position];
-    return id < text.vocabulary && uint32_t(hashed(key + position) >> 32) <= text.keep[id];
+    const bool known = id < text.vocabulary;
+    return known &
+           (uint32_t(hashed(key + position) >> 32) <= text.keep[known ? id : 0]);  // no branch to mispredict
 }
 
 // Gather the surviving words of [begin, end), a part of the sentence [sentence, sentence_end). Where none of them
@@ -35,8 +37,10 @@ inline void gather(const Text& text, uint64_t key, int window, uint64_t sentence
                    uint64_t sentence_end, Stretch& stretch) {
     uint32_t* const first = stretch.ids + window;
     int count = 0, before = 0, after = 0;
-    for (uint64_t p = begin; p < end; ++p)
-        if (survives(text, key, p)) first[count++] = text.ids[p];
+    for (uint64_t p = begin; p < end; ++p) {
+        first[count] = text.ids[p];
+        count += survives(text, key, p);
+    }
     if (count > 0) {
         for (uint64_t p = begin; p > sentence && before < window;)
             if (survives(text, key, --p)) *(first - ++before) = text.ids[p];
@@ -61,7 +65,6 @@ inline void emit(const ContextSettings& settings, const Stretch& stretch, int at
     out.target = stretch.ids[at];
     switch (settings.architecture) {
         case Architecture::skipgram:
-            for (int i = 0; i < count; ++i) out.ends[i] = i + 1;
             out.hidden = count;
             break;
         case Architecture::cbow:

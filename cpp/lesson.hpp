@@ -54,7 +54,6 @@ class Lesson {
           ends_(inputs),
           rows_(outputs),
           input_rows_(inputs),
-          hidden_(inputs),
           errors_(inputs),
           signs_(outputs + lanes<Real>),
           shifts_(outputs + lanes<Real>),
@@ -62,7 +61,13 @@ class Lesson {
           combined_(task.weights.stride),
           moves_(inputs * task.weights.stride),
           prediction_{0, 0, input_ids_, ends_},
-          outputs_{output_ids_, rows_, signs_, shifts_, 0} {}
+          outputs_{output_ids_, rows_, signs_, shifts_, 0},
+          combined_row_(combined_) {
+        for (uint64_t c = 0; c < inputs; ++c) {
+            ends_[c] = int(c + 1);
+            errors_[c] = moves_ + c * task.weights.stride;
+        }
+    }
 
     // Take up the prediction at a position. False if there is nothing to learn there.
     bool prepare(const Stretch& stretch, int at, Random& random, Draws& draws) {
@@ -97,10 +102,7 @@ class Lesson {
         // What goes back to a row alone is added to it with the last tile, unless moves are yet to see it.
         const bool moves_come_later = Rule::repeats && outputs_.count > tile<Real>;
         direct_ = alone && !moves_come_later && !task_.weights.frozen;
-        for (int c = 0; c < prediction_.hidden; ++c) {
-            hidden_[c] = alone ? input_rows_[c] : combined_;
-            errors_[c] = moves_ + c * task_.weights.stride;
-        }
+        hidden_ = alone ? (Real**)input_rows_ : &combined_row_;
         if (!alone) combine(inputs);
     }
 
@@ -190,26 +192,20 @@ class Lesson {
 
     Real share(int rows) const { return task_.context.mean ? Real(1) / Real(rows) : Real(1); }
 
-    FIRTH_HOGWILD void combine(int rows) {
-        const Real scale = share(rows);
-        for (int v = 0; v < width(); ++v) {
-            Vector<Real> sum = {};
-            for (int i = 0; i < rows; ++i) sum += vectors<Real>(input_rows_[i])[v];
-            vectors<Real>(combined_)[v] = sum * scale;
-        }
+    void combine(int rows) {
+        for_tiles<Real>(width(),
+                        [&]<int T>(int v) { add_rows<T, Real>(input_rows_, rows, v, share(rows), combined_); });
     }
 
     // The transpose of combine: each row of group c moves by its share of e_c.
-    FIRTH_HOGWILD void adjoint(int c) {
-        const int begin = c ? prediction_.ends[c - 1] : 0, end = prediction_.ends[c], width = this->width();
-        const Vector<Real> scale = splat(task_.context.exact ? share(end - begin) : Real(1));
-        const Vector<Real>* error = vectors<Real>(errors_[c]);
-        const uint8_t* frozen = task_.weights.frozen;
-        for (int i = begin; i < end; ++i) {
-            if (frozen && frozen[prediction_.ids[i]]) continue;
-            Vector<Real>* row = vectors<Real>(input_rows_[i]);
-            for (int v = 0; v < width; ++v) row[v] += scale * error[v];
-        }
+    void adjoint(int c) {
+        const int begin = c ? prediction_.ends[c - 1] : 0, end = prediction_.ends[c];
+        const Real scale = task_.context.exact ? share(end - begin) : Real(1);
+        Real** const rows = input_rows_ + begin;
+        int moved = 0;
+        for (int i = begin; i < end; ++i)
+            if (!task_.weights.frozen || !task_.weights.frozen[prediction_.ids[i]]) rows[moved++] = input_rows_[i];
+        for_tiles<Real>(width(), [&]<int T>(int v) { add_to_rows<T, Real>(rows, moved, v, scale, errors_[c]); });
     }
 
     template <int H>
@@ -230,10 +226,11 @@ class Lesson {
     const Task<Real>& task_;
     Buffer<uint32_t> input_ids_, output_ids_;
     Buffer<int> ends_;
-    Buffer<Real*> rows_, input_rows_, hidden_, errors_;
+    Buffer<Real*> rows_, input_rows_, errors_;
     Buffer<Real> signs_, shifts_, scores_, combined_, moves_;
     Prediction prediction_;
     Outputs<Real> outputs_;
+    Real *combined_row_, **hidden_ = nullptr;
     int fetched_ = 0;  // output rows
     int learnt_ = 0;   // hidden rows
     bool direct_ = false;

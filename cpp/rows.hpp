@@ -9,6 +9,12 @@
 // Threads read and move the same rows without locks (Hogwild, Niu et al. 2011). ThreadSanitizer looks away in the
 // functions so marked, which do little else, and nowhere else.
 #define FIRTH_UNROLL _Pragma("GCC unroll 16")
+// A vector that several products need is loaded once, and not, as the compiler likes, once for each.
+#ifdef __x86_64__
+#define FIRTH_LOADED(vector) asm("" : "+v"(vector))
+#else
+#define FIRTH_LOADED(vector)
+#endif
 #define FIRTH_HOGWILD __attribute__((no_sanitize("thread")))
 
 namespace firth {
@@ -90,9 +96,15 @@ FIRTH_HOGWILD inline Vector<Real> dots(const Real* const* h, Real* const* o, int
     Vector<Real> sums[T * H];
     FIRTH_UNROLL for (int k = 0; k < T; ++k) FIRTH_UNROLL for (int c = 0; c < H; ++c) sums[k * H + c] =
         vectors(h[c])[0] * vectors(o[k])[0];
-    for (int v = 1; v < width; ++v)
-        FIRTH_UNROLL for (int k = 0; k < T; ++k) FIRTH_UNROLL for (int c = 0; c < H; ++c) sums[k * H + c] +=
-            vectors(h[c])[v] * vectors(o[k])[v];
+    for (int v = 1; v < width; ++v) {
+        Vector<Real> x[H];
+        FIRTH_UNROLL for (int c = 0; c < H; ++c) x[c] = vectors(h[c])[v];
+        FIRTH_UNROLL for (int k = 0; k < T; ++k) {
+            Vector<Real> row = vectors(o[k])[v];
+            FIRTH_LOADED(row);
+            FIRTH_UNROLL for (int c = 0; c < H; ++c) sums[k * H + c] += x[c] * row;
+        }
+    }
     return sums_of_lanes<T * H, lanes<Real> / 2, Real>(sums);
 }
 
@@ -115,7 +127,9 @@ FIRTH_HOGWILD inline void step(const Real* const* h, Real* const* o, const Real*
             Vector<Real> sums[H];
             FIRTH_UNROLL for (int c = 0; c < H; ++c) sums[c] = steps[c] * rows[0][v];
             FIRTH_UNROLL for (int k = 1; k < T; ++k) {
-                FIRTH_UNROLL for (int c = 0; c < H; ++c) sums[c] += steps[k * H + c] * rows[k][v];
+                Vector<Real> row = rows[k][v];
+                FIRTH_LOADED(row);
+                FIRTH_UNROLL for (int c = 0; c < H; ++c) sums[c] += steps[k * H + c] * row;
             }
             if (before) FIRTH_UNROLL for (int c = 0; c < H; ++c) sums[c] += earlier[c][v];
             // One after the other, for they may be the same row.
@@ -129,6 +143,23 @@ FIRTH_HOGWILD inline void step(const Real* const* h, Real* const* o, const Real*
             }
         }
     }
+}
+
+// T vectors of the sum of `count` rows, from the v-th on, times `scale`.
+template <int T, class Real>
+FIRTH_HOGWILD inline void add_rows(const Real* const* rows, int count, int v, Real scale, Real* sum) {
+    Vector<Real> sums[T];
+    FIRTH_UNROLL for (int t = 0; t < T; ++t) sums[t] = vectors(rows[0])[v + t];
+    for (int i = 1; i < count; ++i) FIRTH_UNROLL for (int t = 0; t < T; ++t) sums[t] += vectors(rows[i])[v + t];
+    FIRTH_UNROLL for (int t = 0; t < T; ++t) vectors(sum)[v + t] = sums[t] * scale;
+}
+
+// T vectors of `move`, from the v-th on, times `scale`, to each of `count` rows.
+template <int T, class Real>
+FIRTH_HOGWILD inline void add_to_rows(Real* const* rows, int count, int v, Real scale, const Real* move) {
+    Vector<Real> moves[T];
+    FIRTH_UNROLL for (int t = 0; t < T; ++t) moves[t] = vectors(move)[v + t] * scale;
+    for (int i = 0; i < count; ++i) FIRTH_UNROLL for (int t = 0; t < T; ++t) vectors(rows[i])[v + t] += moves[t];
 }
 
 // Calls body.operator()<T>(k) for tiles of T rows from the k-th on that cover m rows.

@@ -133,9 +133,9 @@ class Learner {
         return left < blocks_of_a_round ? uint32_t(left) : blocks_of_a_round;
     }
 
-    // The lesson learnt last stands for all of the block.
+    // The lesson taken up last stands for all of the block.
     void measure(Part<Real>& part, uint32_t parts) const {
-        part.measure(double(rate_), first_->hidden_square(), first_->output_square(), parts);
+        part.measure(double(rate_), latest_->hidden_square(), latest_->output_square(), parts);
     }
 
     int32_t told() const { return __atomic_load_n(epoch_.stop, __ATOMIC_RELAXED); }
@@ -151,8 +151,8 @@ class Learner {
                 learn_stretch(stretch, random, draws, part);
             });
         while (!first_->finished() || !second_->finished()) learn(part);
-        take_up(first_, part);
-        while (!first_->finished()) learn(part);
+        take_up(part);
+        while (!first_->finished() || !second_->finished()) learn(part);
     }
 
     // The rows that the block will concern.
@@ -208,17 +208,19 @@ class Learner {
             if (ahead < stretch.size) part.input.fetch(stretch.ids[ahead]);
             if (at + 2 < stretch.end) Rule::expect(task_, stretch.ids[at + 2]);
             if (!spare_->prepare(stretch, at, random, draws)) continue;
-            while (!first_->finished() && !second_->finished()) learn(part);
+            while (!first_->finished()) learn(part);
             spare_->fetch(part);
-            take_up(first_->finished() ? first_ : second_, part);
+            take_up(part);
             swap(coming_, spare_);
         }
     }
 
-    // The lesson that was coming takes the place of one that is finished.
-    void take_up(Lesson<Real, Rule>*& place, Part<Real>& part) {
-        swap(place, coming_);
-        if (!place->finished()) place->begin(part);
+    // The lesson that was coming takes the place of the first, which is finished.
+    void take_up(Part<Real>& part) {
+        swap(first_, coming_);
+        if (first_->finished()) return;
+        first_->begin(part);
+        latest_ = first_;
     }
 
     static void swap(Lesson<Real, Rule>*& a, Lesson<Real, Rule>*& b) {
@@ -226,19 +228,18 @@ class Learner {
         a = b, b = other;
     }
 
-    // Rows are asked for a few at a time: a core that waits for many cannot compute. Two lessons that look at the
-    // same output rows must not move the same hidden row at once: neither would see what the other makes of its
-    // score, both would overshoot, and on texts as sorted as the tree without end.
+    // The first lesson is scored while the second, scored before, is moved; then they change places. Rows are
+    // asked for a few at a time: a core that waits for many cannot compute. Two lessons that look at the same
+    // output rows must not move the same hidden row at once: neither would see what the other makes of its score,
+    // both would overshoot, and on texts as sorted as the tree without end.
     void learn(Part<Real>& part) {
-        if (Rule::alike && first_->has_hidden_row_of(*second_)) {
-            Lesson<Real, Rule>* const both[] = {first_, second_};
-            for (Lesson<Real, Rule>* each : both)
-                each->score(), spare_->fetch(part, 2), each->link(part, rate_), each->move();
-            return;
-        }
-        first_->score(), spare_->fetch(part, 1), second_->score(), spare_->fetch(part, 1);
-        first_->link(part, rate_), second_->link(part, rate_);
-        first_->move(), spare_->fetch(part, 1), second_->move(), spare_->fetch(part, 1);
+        const bool wait = Rule::alike && first_->has_hidden_row_of(*second_);
+        if (wait) second_->move();
+        first_->score(), spare_->fetch(part, 1);
+        if (!wait) second_->move();
+        spare_->fetch(part, 1);
+        first_->link(part, rate_);
+        swap(first_, second_);
     }
 
     void publish(const Tally<Real>& tally) {
@@ -255,7 +256,7 @@ class Learner {
     const uint64_t most_outputs_;
     Lesson<Real, Rule> lessons_[4];
     Lesson<Real, Rule>*first_ = &lessons_[0], *second_ = &lessons_[1], *coming_ = &lessons_[2],
-                 *spare_ = &lessons_[3];
+                 *spare_ = &lessons_[3], *latest_ = first_;
     Buffer<uint32_t> words_;
     Real rate_ = 0;
 };
