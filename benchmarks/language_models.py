@@ -32,11 +32,11 @@ NGRAM = "ngram"
 SMALL_BERT = ["--size", "tiny", "--context", "64", "--dropout", "0"]
 WORDS: dict[str, list[str]] = {
     NGRAM: ["--order", "5", "--max-size", "10000", "--unknown", "word"],
-    "nnlm": ["--epochs", "8"],
-    "elmo": ["--epochs", "6"],
+    "nnlm": ["--epochs", "6"],
+    "elmo": ["--epochs", "5"],
     "gpt": ["--tokens", "words", "--epochs", "8"],
     "gpt2": ["--tokens", "words", "--epochs", "8"],
-    "bert": [*SMALL_BERT, "--epochs", "20"],
+    "bert": [*SMALL_BERT, "--batch", "8", "--learning-rate", "0.0005", "--epochs", "30"],
 }
 PIECES: dict[str, list[str]] = {
     "nnlm": ["--tokens", "bytes", "--epochs", "1"],

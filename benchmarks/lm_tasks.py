@@ -97,7 +97,7 @@ def probed(model: Any, task: Task, seed: int) -> Row:
 
 
 def runs(options: argparse.Namespace) -> Iterator[Row]:
-    tasks = [Task(name, options.folder, options.examples) for name in TASKS]
+    tasks = [Task(name, options.folder, options.examples) for name in options.tasks]
     for path in options.models:
         model = lm.load(path)
         if isinstance(model, lm.NGram):
@@ -137,6 +137,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="holds stsa.binary.* and raw_TREC.*")
     parser.add_argument("--models", nargs="*", default=[], help="directories of firth lm train, or Hugging Face's")
     parser.add_argument("--vectors", nargs="*", default=[], help="word vectors to average")
+    parser.add_argument("--tasks", nargs="+", default=TASKS, choices=TASKS)
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--rates", nargs="+", type=float, default=[1, 3], help="times the default learning rate")

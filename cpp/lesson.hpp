@@ -17,7 +17,7 @@ struct Tally {
     double loss() const { return -log_likelihood - likelihood.logarithm(); }
 };
 
-// The rows that a block concerns.
+// The rows that a block may concern.
 struct Concerned {
     Marks inputs, outputs;
     explicit Concerned(uint64_t rows) : inputs(rows), outputs(rows) {}
@@ -84,11 +84,6 @@ class Lesson {
         for (; rows > 0 && fetched_ < outputs_.count; --rows) part.output.fetch(outputs_.ids[fetched_++]);
     }
     void fetch(const Part<Real>& part) { fetch(part, outputs_.count); }
-
-    void mark(Concerned& rows) const {
-        for (int i = 0; i < prediction_.ends[prediction_.hidden - 1]; ++i) rows.inputs.add(prediction_.ids[i]);
-        for (int k = 0; k < outputs_.count; ++k) rows.outputs.add(outputs_.ids[k]);
-    }
 
     // The rows, and h_c: the mean or the sum of the rows of group c; a group of one row is that row, where it
     // lies.
@@ -180,9 +175,11 @@ class Lesson {
     }
 
     FIRTH_HOGWILD double square(const Real* const* rows, int count) const {
-        double sum = 0;
+        Vector<Real> squares = {};
         for (int i = 0; i < count; ++i)
-            for (uint32_t j = 0; j < task_.weights.stride; ++j) sum += double(rows[i][j]) * double(rows[i][j]);
+            for (int v = 0; v < width(); ++v) squares += vectors(rows[i])[v] * vectors(rows[i])[v];
+        double sum = 0;
+        for (int i = 0; i < lanes<Real>; ++i) sum += double(squares[i]);
         return count ? sum / (double(count) * task_.weights.stride) : 0;
     }
 

@@ -38,6 +38,13 @@ struct Rule {
 
     template <class Real>
     static void expect(const Task<Real>&, uint32_t) {}
+
+    // Tells `body` the ids of the rows that it may pick.
+    template <class Real, class Body>
+    static void foresee(const Task<Real>& task, uint32_t target, Draws& draws, Body body) {
+        body(target);
+        draws.foresee(int(task.objective.noise.draws), body);
+    }
 };
 
 // -log s(u_o.h) - sum_k log s(-u_k.h); a draw equal to the target is skipped (Mikolov et al. 2013b).
@@ -63,13 +70,22 @@ struct HierarchicalSoftmax : Rule {
 
     template <class Real>
     static void pick(const Task<Real>& task, uint32_t target, Draws&, Outputs<Real>& out) {
+        for_path(task, target, [&](uint32_t step) { out.add(step >> 1, Real(1 - 2 * int(step & 1))); });
+    }
+
+    template <class Real, class Body>
+    static void foresee(const Task<Real>& task, uint32_t target, Draws&, Body body) {
+        for_path(task, target, [&](uint32_t step) { body(step >> 1); });
+    }
+
+    template <class Real, class Body>
+    static void for_path(const Task<Real>& task, uint32_t target, Body body) {
         const Tree& tree = task.objective.tree;
-        const auto add = [&](uint32_t step) { out.add(step >> 1, Real(1 - 2 * int(step & 1))); };
         if (target < tree.written) {
-            for (uint64_t i = tree.offsets[target]; i < tree.offsets[target + 1]; ++i) add(tree.steps[i]);
+            for (uint64_t i = tree.offsets[target]; i < tree.offsets[target + 1]; ++i) body(tree.steps[i]);
         } else {
             const uint32_t* above = tree.up + task.text.vocabulary;
-            for (uint32_t step = tree.up[target]; step != no_step; step = above[step >> 1]) add(step);
+            for (uint32_t step = tree.up[target]; step != no_step; step = above[step >> 1]) body(step);
         }
     }
 
@@ -89,6 +105,11 @@ struct Softmax : Rule {
     template <class Real>
     static void pick(const Task<Real>& task, uint32_t target, Draws&, Outputs<Real>& out) {
         for (uint32_t id = 0; id < task.text.vocabulary; ++id) out.add(id, id == target ? 1 : -1);
+    }
+
+    template <class Real, class Body>
+    static void foresee(const Task<Real>& task, uint32_t, Draws&, Body body) {
+        for (uint32_t id = 0; id < task.text.vocabulary; ++id) body(id);
     }
 };
 

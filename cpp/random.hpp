@@ -66,13 +66,12 @@ inline uint32_t draw(const Noise& noise, uint64_t random) {
 // rows stay in a core's own cache.
 class Draws {
   public:
-    // For a block of so many tokens.
-    Draws(const Noise& noise, Random& random, uint64_t tokens)
+    // For a block of so many tokens, and rows of so many bytes.
+    Draws(const Noise& noise, Random& random, uint64_t tokens, uint64_t row)
         : noise_(noise),
           random_(random),
-          pool_(noise.size <= enough ? 0
-                : tokens < most      ? uint32_t(tokens)
-                                     : most) {
+          source_(random.next()),
+          pool_(noise.size <= enough ? 0 : least_of(tokens, in_cache(row))) {
         for (uint32_t i = 0; i < pool_; ++i) drawn_[i] = fresh();
     }
 
@@ -81,26 +80,48 @@ class Draws {
         return ids_[--left_];
     }
 
+    // Instead of that: have `body` told, before the next so many, what they may be.
+    template <class Body>
+    void foresee(int count, Body body) {
+        for (; told_ < pool_; ++told_) body(drawn_[told_]);
+        for (; left_ < count; left_ += batch) renew(body);
+        left_ -= count;
+    }
+
   private:
-    static constexpr uint32_t most = 512, enough = 16 * most;
+    static constexpr uint32_t most = 512, fewest = 128, enough = 16 * most;
+    static constexpr uint64_t cache = 1 << 18;  // bytes of it that the rows of a pool may fill
     static constexpr int batch = 64, renewed = batch / 5;
 
-    uint32_t fresh() { return draw(noise_, random_.next()); }
+    static uint32_t least_of(uint64_t a, uint64_t b) { return uint32_t(a < b ? a : b); }
+    static uint32_t in_cache(uint64_t row) {
+        const uint32_t rows = least_of(cache / row, most);
+        return rows < fewest ? fewest : rows;
+    }
+
+    uint32_t fresh() { return draw(noise_, source_.next()); }
+
+    template <class Body>
+    void renew(Body body) {
+        if (pool_ == 0)
+            for (uint32_t& each : ids_) body(each = fresh());
+        else
+            for (int i = 0; i < renewed; ++i, ++oldest_)
+                body(drawn_[oldest_ < pool_ ? oldest_ : oldest_ = 0] = fresh());
+    }
 
     void refill() {
+        renew([](uint32_t) {});
         left_ = batch;
-        if (pool_ == 0) {
-            for (uint32_t& each : ids_) each = fresh();
-            return;
-        }
-        for (int i = 0; i < renewed; ++i, ++oldest_) drawn_[oldest_ < pool_ ? oldest_ : oldest_ = 0] = fresh();
-        for (uint32_t& each : ids_) each = drawn_[random_.below(pool_)];
+        if (pool_ > 0)
+            for (uint32_t& each : ids_) each = drawn_[random_.below(pool_)];
     }
 
     const Noise& noise_;
-    Random& random_;
+    Random& random_;       // picks from the pool
+    Random source_;        // of new draws
     const uint32_t pool_;  // draws in the pool, 0 for none
-    uint32_t drawn_[most], oldest_ = 0;
+    uint32_t drawn_[most], oldest_ = 0, told_ = 0;
     uint32_t ids_[batch];
     int left_ = 0;
 };

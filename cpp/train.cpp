@@ -155,12 +155,13 @@ class Learner {
         while (!first_->finished() || !second_->finished()) learn(part);
     }
 
-    // The rows that the block will concern.
+    // The rows that the block may concern, told without windows and choices among draws: hardly more than it will.
     void mark_block(uint64_t turn, Concerned& rows) {
         rows.inputs.clear(), rows.outputs.clear();
-        for_stretches(turn, [&](const Stretch& stretch, double, Random& random, Draws& draws) {
+        for_stretches(turn, [&](const Stretch& stretch, double, Random&, Draws& draws) {
+            for (int at = 0; at < stretch.size; ++at) rows.inputs.add(stretch.ids[at]);
             for (int at = stretch.begin; at < stretch.end; ++at)
-                if (spare_->prepare(stretch, at, random, draws)) spare_->mark(rows);
+                Rule::foresee(task_, stretch.ids[at], draws, [&](uint32_t id) { rows.outputs.add(id); });
         });
     }
 
@@ -175,7 +176,7 @@ class Learner {
         uint64_t passed = turn * order_.tokens;
         const uint64_t survival = stream_key(epoch_.seed, epoch_.number, 0);
         Random random(stream_key(epoch_.seed, epoch_.number, block + 1));
-        Draws draws(task_.objective.noise, random, order_.tokens);
+        Draws draws(task_.objective.noise, random, order_.tokens, task_.weights.stride * sizeof(Real));
         uint64_t sentence = sentence_of(begin);
         while (begin < end && !stopped()) {
             while (text.offsets[sentence + 1] <= begin) ++sentence;
