@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -39,9 +40,10 @@ WORDS: dict[str, list[str]] = {
     "bert": [*SMALL_BERT, "--batch", "8", "--learning-rate", "0.0005", "--epochs", "30"],
 }
 PIECES: dict[str, list[str]] = {
-    "nnlm": ["--tokens", "bytes", "--epochs", "1"],
-    "gpt": ["--size", "mini", "--epochs", "3"],
     "gpt2": ["--size", "mini", "--epochs", "3"],
+    NGRAM: ["--order", "5"],
+    "nnlm": ["--tokens", "bytes", "--epochs", "2"],
+    "gpt": ["--size", "mini", "--epochs", "1"],
     "bert": [*SMALL_BERT, "--epochs", "8"],
 }
 
@@ -75,8 +77,19 @@ def trained(kind: str, settings: Sequence[str], text: Path, out: Path) -> lm.NGr
     return model
 
 
-def measured(kind: str, model: lm.NGram | lm.Neural, held_out: Path) -> Iterator[Row]:
-    """What each direction of the model makes of the text."""
+def in_pieces(text: Path, model: Path) -> Path:
+    """The text with the numbers of the model's tokens for words."""
+    path = text.with_suffix(".ids.txt")
+    if not path.exists():
+        network = lm.load(model)
+        assert isinstance(network, lm.Neural)
+        lines = network.tokens.encode_all(text.read_text().splitlines())
+        path.write_text("".join(" ".join(map(str, line)) + "\n" for line in lines))
+    return path
+
+
+def measured(kind: str, model: lm.NGram | lm.Neural, held_out: Path, size: int) -> Iterator[Row]:
+    """What each direction of the model makes of the text, which has `size` bytes as it was written."""
     about: Row = {"model": kind}
     if isinstance(model, lm.Neural):
         last = model.history[-1]
@@ -87,11 +100,11 @@ def measured(kind: str, model: lm.NGram | lm.Neural, held_out: Path) -> Iterator
             found = mean_losses(model.network, batches, batch=32, device=torch.device("cpu"), precision="float32")
             yield about | {"masked_word_accuracy": found["masked_word_accuracy"]}
             return
-    yield about | model.perplexity(str(held_out)).as_dict()
+    found = model.perplexity(str(held_out))
+    yield about | found.as_dict() | {"bits_per_byte": -found.log10 * math.log2(10) / size}
     if kind == "elmo":
         assert isinstance(model, lm.Neural)
-        found = model.perplexity(str(held_out), backward=True).as_dict()
-        yield {"model": "elmo, backward", **{key: each for key, each in about.items() if key != "model"}, **found}
+        yield about | {"model": "elmo, backward"} | model.perplexity(str(held_out), backward=True).as_dict()
 
 
 def table(rows: Sequence[Row], pieces: bool) -> str:
@@ -131,7 +144,11 @@ def main() -> None:
     for kind in options.models or settings:
         out = options.out / kind
         if not (options.only_measure and not finished(out)):
-            rows += measured(kind, trained(kind, settings[kind], text, out), held_out)
+            parts = text, held_out
+            if options.pieces and kind == NGRAM:
+                parts = in_pieces(text, options.out / "gpt2"), in_pieces(held_out, options.out / "gpt2")
+            model = trained(kind, settings[kind], parts[0], out)
+            rows += measured(kind, model, parts[1], held_out.stat().st_size)
             print(rows[-1], file=sys.stderr, flush=True)
     record = {
         "question": (__doc__ or "").split("\n")[0],
