@@ -201,7 +201,7 @@ class Learner {
         return low;
     }
 
-    // Two lessons are learnt side by side, so that the arithmetic of one fills the waits of the other, while the
+    // Two lessons are learnt in turns, so that the arithmetic of one fills the waits of the other, while the
     // rows of a third are on their way from memory.
     void learn_stretch(const Stretch& stretch, Random& random, Draws& draws, Part<Real>& part) {
         for (int at = stretch.begin; at < stretch.end && !stopped(); ++at) {
