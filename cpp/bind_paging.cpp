@@ -22,7 +22,7 @@ using namespace nb::literals;
 namespace {
 
 constexpr uint64_t tokens_ahead = 1'000'000;  // some megabytes, and a tenth of a second of learning
-constexpr uint64_t kept = 512;  // so many blocks that are learnt stay mapped, with the pages around them: 32 MB
+constexpr uint64_t kept = 128;  // so many blocks that are learnt stay mapped, with up to 256 KB around each: 32 MB
 constexpr auto pause = std::chrono::milliseconds(2);
 
 void read_ahead(Given<uint32_t> ids, Given<uint64_t> offsets, uint64_t seed, uint64_t epoch, bool in_rounds,
