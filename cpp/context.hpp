@@ -59,9 +59,10 @@ inline void emit(const ContextSettings& settings, const Stretch& stretch, int at
     const int window = settings.shrink ? 1 + int(random.below(settings.window)) : int(settings.window);
     const int from = at > window ? at - window : 0;
     const int to = at + window < stretch.size ? at + window + 1 : stretch.size;
-    int count = 0;
-    for (int i = from; i < to; ++i)
-        if (i != at) out.ids[count++] = stretch.ids[i];
+    const int before = at - from, count = to - from - 1;
+    // As many as the widest window has, though only `count` will count: random numbers of turns are mispredicted.
+    for (int i = 0; i < int(settings.window); ++i) out.ids[i] = stretch.ids[from + i];
+    for (int i = 0; i < int(settings.window); ++i) out.ids[before + i] = stretch.ids[at + 1 + i];
     out.target = stretch.ids[at];
     switch (settings.architecture) {
         case Architecture::skipgram:
