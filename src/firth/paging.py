@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import mmap
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from firth._core import read_ahead
+from firth.crew import Job
 
 
-@contextmanager
-def reading_ahead(
+def readers_ahead(
     ids: NDArray[np.uint32],
     offsets: NDArray[np.uint64],
     *,
@@ -23,22 +21,11 @@ def reading_ahead(
     epoch: int,
     in_rounds: bool,
     next_block: NDArray[np.uint64],
-) -> Iterator[None]:
-    """While an epoch is learnt, have what comes next read from the disk; to no effect where it is in memory."""
+) -> list[Job]:
+    """While an epoch is learnt, have what comes next read from the disk; nobody need where it is in memory."""
     if _file(ids) is None:
-        yield
-        return
-    stop = np.zeros(1, dtype=np.int32)
-    settings: dict[str, Any] = {"seed": seed, "epoch": epoch, "in_rounds": in_rounds}
-    settings |= {"next_block": next_block, "stop": stop}
-    thread = threading.Thread(target=read_ahead, args=(ids, offsets), kwargs=settings)
-    try:
-        thread.start()  # within: Ctrl-C may come at any moment, and who is not told to stop never ends
-        yield
-    finally:
-        stop[0] = 1
-        if thread.is_alive():
-            thread.join()
+        return []
+    return [partial(read_ahead, ids, offsets, seed=seed, epoch=epoch, in_rounds=in_rounds, next_block=next_block)]
 
 
 def _file(array: NDArray[Any]) -> mmap.mmap | None:

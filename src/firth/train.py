@@ -7,7 +7,6 @@ import math
 import os
 import time
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from functools import cached_property, partial
 from typing import Any, Protocol
@@ -18,10 +17,10 @@ from numpy.typing import NDArray
 from firth._core import MEETING_SIZE, DoubleTask, Task, instruction_set
 from firth.contexts import CBOW, Context
 from firth.corpus import Corpus
-from firth.crew import AFTER_BLOCK, AT_ONCE, Crew
+from firth.crew import AFTER_BLOCK, AT_ONCE, Crew, Job
 from firth.errors import SettingsError, TrainingError
 from firth.objectives import Objective
-from firth.paging import reading_ahead
+from firth.paging import readers_ahead
 from firth.progress import Status
 from firth.settings import real, whole
 from firth.vocab import Vocabulary
@@ -290,18 +289,18 @@ class _Epoch:
             "threads": threads,
             "meeting": np.zeros(MEETING_SIZE, dtype=np.uint64) if self.loop.deterministic else None,
         }
-        crew = Crew(
-            [partial(self.task.run, counters=self.counters[i], thread=i, **settings) for i in range(threads)]
+        learners = (
+            partial(self.task.run, counters=self.counters[i], thread=i, **settings) for i in range(threads)
         )
+        crew = Crew([*self.readers_ahead(), *learners])
         try:
-            with self.reading_ahead():
-                return crew.work(report, interrupted=AFTER_BLOCK if exact else AT_ONCE)
+            return crew.work(report, interrupted=AFTER_BLOCK if exact else AT_ONCE)
         finally:
             # A round that has begun is learnt to its end.
             self.at_block = crew.done or crew.stop[0] == AFTER_BLOCK or self.loop.deterministic
 
-    def reading_ahead(self) -> AbstractContextManager[None]:
-        return reading_ahead(
+    def readers_ahead(self) -> list[Job]:
+        return readers_ahead(
             self.text.ids,
             self.text.offsets,
             seed=self.loop.seed,
