@@ -25,7 +25,7 @@ from common import Row, hardware, markdown, number, software
 
 from firth import lm
 from firth.corpus import Reading
-from firth.files import open_binary
+from firth.files import atomic_write, open_binary
 from firth.lm.neural.losses import mean_losses
 from firth.lm.neural.stream import Stream
 
@@ -57,7 +57,8 @@ def split(text: Path, folder: Path) -> tuple[Path, Path]:
             lines = file.readlines()
         at = len(lines) - len(lines) // 20
         for part, some in zip(parts, (lines[:at], lines[at:]), strict=True):
-            part.write_bytes(b"".join(some))
+            with atomic_write(part) as out:
+                out.writelines(some)
     return parts
 
 
@@ -84,7 +85,8 @@ def in_pieces(text: Path, model: Path) -> Path:
         network = lm.load(model)
         assert isinstance(network, lm.Neural)
         lines = network.tokens.encode_all(text.read_text().splitlines())
-        path.write_text("".join(" ".join(map(str, line)) + "\n" for line in lines))
+        with atomic_write(path) as file:
+            file.writelines(b"%s\n" % " ".join(map(str, line)).encode() for line in lines)
     return path
 
 
@@ -101,7 +103,7 @@ def measured(kind: str, model: lm.NGram | lm.Neural, held_out: Path, size: int) 
             yield about | {"masked_word_accuracy": found["masked_word_accuracy"]}
             return
     found = model.perplexity(str(held_out))
-    yield about | found.as_dict() | {"bits_per_byte": -found.log10 * math.log2(10) / size}
+    yield about | found.as_dict() | {"bytes": size, "bits_per_byte": -found.log10 * math.log2(10) / size}
     if kind == "elmo":
         assert isinstance(model, lm.Neural)
         yield about | {"model": "elmo, backward"} | model.perplexity(str(held_out), backward=True).as_dict()

@@ -199,9 +199,12 @@ class Lesson {
         const int begin = c ? prediction_.ends[c - 1] : 0, end = prediction_.ends[c];
         const Real scale = task_.context.exact ? share(end - begin) : Real(1);
         Real** const rows = input_rows_ + begin;
-        int moved = 0;
-        for (int i = begin; i < end; ++i)
-            if (!task_.weights.frozen || !task_.weights.frozen[prediction_.ids[i]]) rows[moved++] = input_rows_[i];
+        int moved = end - begin;
+        if (const uint8_t* const frozen = task_.weights.frozen) {
+            moved = 0;
+            for (int i = begin; i < end; ++i)
+                if (!frozen[prediction_.ids[i]]) rows[moved++] = input_rows_[i];
+        }
         for_tiles<Real>(width(), [&]<int T>(int v) { add_to_rows<T, Real>(rows, moved, v, scale, errors_[c]); });
     }
 

@@ -9,13 +9,14 @@
 // Threads read and move the same rows without locks (Hogwild, Niu et al. 2011). ThreadSanitizer looks away in the
 // functions so marked, which do little else, and nowhere else.
 #define FIRTH_UNROLL _Pragma("GCC unroll 16")
+#define FIRTH_HOGWILD __attribute__((no_sanitize("thread")))
+
 // A vector that several products need is loaded once, and not, as the compiler likes, once for each.
 #ifdef __x86_64__
 #define FIRTH_LOADED(vector) asm("" : "+v"(vector))
 #else
 #define FIRTH_LOADED(vector)
 #endif
-#define FIRTH_HOGWILD __attribute__((no_sanitize("thread")))
 
 namespace firth {
 namespace FIRTH_ISA {

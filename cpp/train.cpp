@@ -150,8 +150,12 @@ class Learner {
                 rate_ = Real(epoch_.rate_from + (epoch_.rate_to - epoch_.rate_from) * done);
                 learn_stretch(stretch, random, draws, part);
             });
-        while (!first_->finished() || !second_->finished()) learn(part);
+        finish(part);
         take_up(part);
+        finish(part);
+    }
+
+    void finish(Part<Real>& part) {
         while (!first_->finished() || !second_->finished()) learn(part);
     }
 
