@@ -206,8 +206,9 @@ def test_rows_of_zeros_are_similar_to_nothing():
 def test_rows_that_are_not_finite_answer_nothing_and_cannot_be_asked():
     matrix = np.eye(6, dtype=np.float32) + 1
     matrix[1, 1], matrix[3, 2], matrix[4] = np.nan, np.inf, 3e38
+    matrix[5, 5] = 3  # farther than b by more than sums in another order may differ
     vectors = Vectors(["a", "nan", "b", "inf", "long", "c"], matrix)
-    assert_like(sorted(vectors.most_similar("a")), [("b", 8 / 9), ("c", 8 / 9)])
+    assert_like(vectors.most_similar("a"), [("b", 8 / 9), ("c", 3 / 14**0.5)])
     assert vectors.rank("a", "c") == 2
     for method in METHODS:
         assert [word for word, _ in vectors.analogy("a", "b", "b", method=method)] == ["c"]
