@@ -1,7 +1,8 @@
 // Contexts: a position in the text becomes (groups of input ids, target). Each group makes one hidden row.
 //
 // Skip-gram in word2vec.c's roles: every context word is a group of its own and predicts the centre word.
-// CBOW: all context words are one group. A new architecture is another case of `emit`.
+// CBOW: all context words are one group, and two neighbours may be predicted at once, each from its own group and
+// both with the same negatives. A new architecture is another case of `emit`.
 #pragma once
 #include "random.hpp"
 
@@ -16,10 +17,11 @@ struct Stretch {
 };
 
 struct Prediction {
-    uint32_t target;
-    int hidden;     // groups
-    uint32_t* ids;  // input ids of all groups, one after another
-    int* ends;      // end of each group in `ids`; at first, each is of one
+    uint32_t targets[2];  // of all groups, or where there are two, of each of two
+    int several;          // targets
+    int hidden;           // groups
+    uint32_t* ids;        // input ids of all groups, one after another
+    int* ends;            // end of each group in `ids`; at first, each is of one
 };
 
 // Whether the occurrence at `position` is learnt: it is in the vocabulary and survives subsampling, which its
@@ -53,24 +55,43 @@ inline void gather(const Text& text, uint64_t key, int window, uint64_t sentence
     stretch.size = before + count + after;
 }
 
-// The prediction at position `at` of a stretch; one without context has no hidden rows.
-inline void emit(const ContextSettings& settings, const Stretch& stretch, int at, Random& random,
-                 Prediction& out) {
+// The words around position `at`, put into `ids`. Returns their number.
+inline int surround(const ContextSettings& settings, const Stretch& stretch, int at, Random& random,
+                    uint32_t* ids) {
     const int window = settings.shrink ? 1 + int(random.below(settings.window)) : int(settings.window);
     const int from = at > window ? at - window : 0;
     const int to = at + window < stretch.size ? at + window + 1 : stretch.size;
-    const int before = at - from, count = to - from - 1;
-    // As many as the widest window has, though only `count` will count: random numbers of turns are mispredicted.
-    for (int i = 0; i < int(settings.window); ++i) out.ids[i] = stretch.ids[from + i];
-    for (int i = 0; i < int(settings.window); ++i) out.ids[before + i] = stretch.ids[at + 1 + i];
-    out.target = stretch.ids[at];
+    // As many as the widest window has, though not all will count: random numbers of turns are mispredicted.
+    for (int i = 0; i < int(settings.window); ++i) ids[i] = stretch.ids[from + i];
+    for (int i = 0; i < int(settings.window); ++i) ids[at - from + i] = stretch.ids[at + 1 + i];
+    return to - from - 1;
+}
+
+// Two positions are predicted at once where the objective has room for `most` targets, 2, and all of a window is
+// one group: the n-th of a stretch and the n-th of its second half. Returns how far one is behind the other, or
+// where none are, how many there are. (Neighbours, whose windows share words, would teach these half as many
+// negatives.)
+inline int apart(const ContextSettings& settings, const Stretch& stretch, int most) {
+    const int positions = stretch.end - stretch.begin;
+    return settings.architecture == Architecture::cbow && most > 1 ? (positions + 1) / 2 : positions;
+}
+
+// The prediction at position `at` of a stretch, and if there is one, that at `second`; a word without context has
+// no hidden rows.
+inline void emit(const ContextSettings& settings, const Stretch& stretch, int at, int second, Random& random,
+                 Prediction& out) {
+    const int count = surround(settings, stretch, at, random, out.ids);
+    out.several = second < stretch.end ? 2 : 1;
+    out.targets[0] = stretch.ids[at], out.targets[1] = stretch.ids[out.several == 2 ? second : at];
     switch (settings.architecture) {
         case Architecture::skipgram:
             out.hidden = count;
             break;
         case Architecture::cbow:
+            out.hidden = count > 0 ? out.several : 0;
             out.ends[0] = count;
-            out.hidden = count > 0;
+            if (out.several == 2)
+                out.ends[1] = count + surround(settings, stretch, second, random, out.ids + count);
             break;
     }
 }

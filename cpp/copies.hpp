@@ -72,20 +72,50 @@ class Copies {
           shared_(shared),
           mask_(power_of_two(2 * capacity) - 1),
           table_(mask_ + 1),
-          entries_(capacity),
+          entries_(capacity + 1),
           own_((capacity + ahead) * stride) {
         for (uint64_t i = 0; i <= mask_; ++i) table_[i] = {0, 0};
     }
 
-    // The row, which is to be moved so many times.
-    Real* row(uint32_t id, uint32_t times) { return wanted(id) ? copy(id, times) : home(id); }
+    // Copies of all rows below the limit, where it is they that are copied.
+    FIRTH_HOGWILD void take_all() {
+        for (; count_ < limit_; ++count_) {
+            entries_[count_] = {count_, 0, table_};
+            prefetch<false>(home(count_ + ahead), stride_);
+            for (uint32_t j = 0; j < stride_; ++j) own(count_)[j] = home(count_)[j];
+        }
+    }
 
-    // Inline, or the compiler takes it for a function that does nothing.
-    __attribute__((always_inline)) void fetch(uint32_t id) const {
-        if (!wanted(id))
-            prefetch<true>(home(id), stride_);
-        else if (!slot(id).entry)
-            prefetch<false>(home(id), stride_);
+    // Where the rows of so many ids lie, those not in `shared`.
+    void find(const uint32_t* ids, int count, Real** rows) const {
+        const uint64_t taken = shared_ ? 0 : limit_;
+        for (int i = 0; i < count; ++i) rows[i] = (ids[i] < taken ? own_ : home_) + uint64_t(ids[i]) * stride_;
+    }
+
+    // So with those in `shared`, but where there is no copy yet, where one will lie perhaps: they can be fetched
+    // from memory.
+    void foresee(const uint32_t* ids, int count, Real** rows) const {
+        find(ids, count, rows);
+        for (int i = 0; i < count && shared_; ++i)
+            if (wanted(ids[i])) rows[i] = expected(ids[i]);
+    }
+
+    // Each row will be moved so many times. Those in `shared` are copied.
+    void take(const uint32_t* ids, int count, uint32_t times, Real** rows) {
+        if (limit_ == 0) return;
+        for (int i = 0; i < count; ++i) {
+            if (!shared_)
+                entries_[ids[i] < limit_ ? ids[i] : limit_].moves += times;
+            else if (wanted(ids[i]))
+                rows[i] = copy(ids[i], times);
+        }
+    }
+
+    // The row, which will be moved so many times.
+    Real* row(uint32_t id, uint32_t times) {
+        Real* found;
+        find(&id, 1, &found), take(&id, 1, times, &found);
+        return found;
     }
 
     // How far each row is to move takes the place of its copy. A single move pulls a row by `share`.
@@ -125,7 +155,7 @@ class Copies {
         return power;
     }
 
-    bool wanted(uint32_t id) const { return id < limit_ && (!shared_ || shared_->has(id)); }
+    bool wanted(uint32_t id) const { return id < limit_ && shared_->has(id); }
     Real* home(uint32_t id) const { return home_ + uint64_t(id) * stride_; }
     Real* own(uint32_t entry) const { return own_ + uint64_t(entry) * stride_; }
 
@@ -135,6 +165,12 @@ class Copies {
         uint64_t at = id * uint64_t(0x9e3779b1) & mask_;
         while (table_[at].entry && table_[at].id != id) at = (at + 1) & mask_;
         return table_[at];
+    }
+
+    Real* expected(uint32_t id) const {
+        const uint32_t entry = slot(id).entry;
+        if (!entry) prefetch<false>(home(id), stride_);
+        return own(entry ? entry - 1 : count_);
     }
 
     FIRTH_HOGWILD Real* copy(uint32_t id, uint32_t times) {

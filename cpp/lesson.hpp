@@ -52,53 +52,62 @@ class Lesson {
           input_ids_(inputs),
           output_ids_(outputs),
           ends_(inputs),
-          rows_(outputs),
+          rows_(2 + outputs),
           input_rows_(inputs),
           errors_(inputs),
-          signs_(outputs + lanes<Real>),
+          signs_(2 * outputs + lanes<Real>),
           shifts_(outputs + lanes<Real>),
           scores_(2 * (outputs + lanes<Real>)),
-          combined_(task.weights.stride),
+          combined_rows_(2 * task.weights.stride),
           moves_(inputs * task.weights.stride),
-          prediction_{0, 0, input_ids_, ends_},
-          outputs_{output_ids_, rows_, signs_, shifts_, 0},
-          combined_row_(combined_) {
+          prediction_{{}, 1, 0, input_ids_, ends_},
+          outputs_{output_ids_, rows_ + 2, signs_, shifts_, 0},
+          combined_{combined_rows_, combined_rows_ + task.weights.stride} {
+        rows_[0] = combined_[0];
         for (uint64_t c = 0; c < inputs; ++c) {
             ends_[c] = int(c + 1);
             errors_[c] = moves_ + c * task.weights.stride;
         }
     }
 
-    // Take up the prediction at a position. False if there is nothing to learn there.
-    bool prepare(const Stretch& stretch, int at, Random& random, Draws& draws) {
-        emit(task_.context, stretch, at, random, prediction_);
-        outputs_.count = fetched_ = learnt_ = 0;
-        if (prediction_.hidden == 0) return false;
-        Rule::pick(task_, prediction_.target, draws, outputs_);
-        *(Loose<Real>*)(outputs_.signs + outputs_.count) = Loose<Real>{};
-        return true;
+    // Take up the prediction at a position, or those of two. It is finished at once if there is nothing to learn.
+    void prepare(const Stretch& stretch, int at, int second, Random& random, Draws& draws) {
+        emit(task_.context, stretch, at, second, random, prediction_);
+        learnt_ = 0;
+        if (prediction_.hidden == 0) return;
+        Outputs<Real> picked = outputs_;  // whose count is in a register while it grows
+        picked.count = 0;
+        Rule::pick(task_, prediction_, draws, picked);
+        outputs_.count = picked.count;
+        *(Loose<Real>*)(outputs_.signs + 2 * picked.count) = Loose<Real>{};
     }
 
-    // Have so many more of its output rows fetched from memory.
-    void fetch(const Part<Real>& part, int rows) {
-        for (; rows > 0 && fetched_ < outputs_.count; --rows) part.output.fetch(outputs_.ids[fetched_++]);
+    // Where its output rows lie, which are to be asked for, behind at most two input rows.
+    void locate(const Part<Real>& part) {
+        part.output.foresee(outputs_.ids, outputs_.count, outputs_.rows);
+        asked_ = 2, to_ask_ = 2 + Rule::far(outputs_);
     }
-    void fetch(const Part<Real>& part) { fetch(part, outputs_.count); }
+    void locate(const Part<Real>& part, uint32_t input) { part.input.foresee(&input, 1, rows_ + --asked_); }
 
-    // The rows, and h_c: the mean or the sum of the rows of group c; a group of one row is that row, where it
-    // lies.
+    // A row that is to be asked for, or the last again.
+    const Real* ahead() { return rows_[asked_ < to_ask_ ? asked_++ : asked_ - 1]; }
+
+    // Ask for all that are left.
+    void ask() {
+        for (; asked_ < to_ask_; ++asked_) prefetch<true>(rows_[asked_], task_.weights.stride);
+    }
+
+    // The rows, and h_c: the mean or the sum of the rows of group c; if each has but one row it is that row, where
+    // it lies.
     FIRTH_HOGWILD void begin(Part<Real>& part) {
-        for (int k = 0; k < outputs_.count; ++k)
-            outputs_.rows[k] = part.output.row(outputs_.ids[k], uint32_t(prediction_.hidden));
-        const bool alone = prediction_.ends[0] == 1;
-        const int inputs = alone ? prediction_.hidden : prediction_.ends[0];
-        for (int i = 0; i < inputs; ++i)
-            input_rows_[i] = part.input.row(prediction_.ids[i], uint32_t(outputs_.count));
-        // What goes back to a row alone is added to it with the last tile, unless moves are yet to see it.
-        const bool moves_come_later = Rule::repeats && outputs_.count > tile<Real>;
-        direct_ = alone && !moves_come_later && !task_.weights.frozen;
-        hidden_ = alone ? (Real**)input_rows_ : &combined_row_;
-        if (!alone) combine(inputs);
+        part.output.take(outputs_.ids, outputs_.count, uint32_t(prediction_.hidden), outputs_.rows);
+        const int inputs = prediction_.ends[prediction_.hidden - 1];
+        const bool alone = inputs == prediction_.hidden;
+        part.input.find(prediction_.ids, inputs, input_rows_);
+        part.input.take(prediction_.ids, inputs, uint32_t(outputs_.count), input_rows_);
+        direct_ = alone && !task_.weights.frozen;  // what goes back to a row alone is added with the last tile
+        hidden_ = alone ? (Real**)input_rows_ : combined_;
+        for (int c = 0; c < prediction_.hidden && !alone; ++c) combine(c);
     }
 
     bool finished() const { return learnt_ == prediction_.hidden; }
@@ -114,15 +123,15 @@ class Lesson {
 
     // The mean square of the numbers in its hidden rows, and in its output rows.
     double hidden_square() const { return square(hidden_, prediction_.hidden); }
-    double output_square() const { return square(rows_, outputs_.count); }
+    double output_square() const { return square(outputs_.rows, outputs_.count); }
 
     // The three steps in which the next one or two hidden rows are learnt, called in turn. More rows at a time
     // would share the loading and storing of output rows; but none sees what the others teach these, and with all
     // ten of a window at once analogies lose half a point.
-    void score() {
+    void score(Lesson& next_one) {
         next([&]<int H>() {
             for_tiles<Real>(outputs_.count, [&]<int T>(int k) {
-                scores(k) = dots<H, T>(hidden_ + learnt_, outputs_.rows + k, width());
+                scores(k) = dots<H, T>(hidden_ + learnt_, outputs_.rows + k, width(), next_one.ahead());
             });
         });
     }
@@ -139,14 +148,9 @@ class Lesson {
         });
     }
 
-    void move() {
+    void move(Lesson& next_one) {
         next([&]<int H>() {
-            if (!Rule::repeats || outputs_.count <= tile<Real>) {
-                step<H, true, true>();
-            } else {  // a row may stand in two tiles: all errors come before the first move
-                step<H, true, false>();
-                step<H, false, true>();
-            }
+            step<H>(next_one);
             if (!direct_ && outputs_.count > 0)  // a tree of one word has no nodes
                 for (int c = learnt_; c < learnt_ + H; ++c) adjoint(c);
             learnt_ += H;
@@ -163,14 +167,13 @@ class Lesson {
             body.template operator()<1>();
     }
 
-    template <int H, bool take_errors, bool make_moves>
-    void step() {
+    template <int H>
+    void step(Lesson& next_one) {
         for_tiles<Real>(outputs_.count, [&]<int T>(int k) {
             const bool home = direct_ && k + T == outputs_.count;
-            FIRTH_ISA::step<H, T, take_errors, make_moves>(
-                hidden_ + learnt_, outputs_.rows + k, (const Real*)&scores(k),
-                home && k > 0 ? errors_ + learnt_ : nullptr, (home ? hidden_ : errors_) + learnt_, width(),
-                home || k > 0);
+            FIRTH_ISA::step<H, T>(hidden_ + learnt_, outputs_.rows + k, (const Real*)&scores(k),
+                                  home && k > 0 ? errors_ + learnt_ : nullptr,
+                                  (home ? hidden_ : errors_) + learnt_, width(), home || k > 0, next_one.ahead());
         });
     }
 
@@ -189,14 +192,18 @@ class Lesson {
 
     Real share(int rows) const { return task_.context.mean ? Real(1) / Real(rows) : Real(1); }
 
-    void combine(int rows) {
-        for_tiles<Real>(width(),
-                        [&]<int T>(int v) { add_rows<T, Real>(input_rows_, rows, v, share(rows), combined_); });
+    int begin_of(int c) const { return c ? prediction_.ends[c - 1] : 0; }
+
+    void combine(int c) {
+        const int begin = begin_of(c), rows = prediction_.ends[c] - begin;
+        for_tiles<Real>(width(), [&]<int T>(int v) {
+            add_rows<T, Real>(input_rows_ + begin, rows, v, share(rows), combined_[c]);
+        });
     }
 
     // The transpose of combine: each row of group c moves by its share of e_c.
     void adjoint(int c) {
-        const int begin = c ? prediction_.ends[c - 1] : 0, end = prediction_.ends[c];
+        const int begin = begin_of(c), end = prediction_.ends[c];
         const Real scale = task_.context.exact ? share(end - begin) : Real(1);
         Real** const rows = input_rows_ + begin;
         int moved = end - begin;
@@ -227,12 +234,12 @@ class Lesson {
     Buffer<uint32_t> input_ids_, output_ids_;
     Buffer<int> ends_;
     Buffer<Real*> rows_, input_rows_, errors_;
-    Buffer<Real> signs_, shifts_, scores_, combined_, moves_;
+    Buffer<Real> signs_, shifts_, scores_, combined_rows_, moves_;
     Prediction prediction_;
     Outputs<Real> outputs_;
-    Real *combined_row_, **hidden_ = nullptr;
-    int fetched_ = 0;  // output rows
-    int learnt_ = 0;   // hidden rows
+    Real *combined_[2], **hidden_ = nullptr;
+    int learnt_ = 0;              // hidden rows
+    int asked_ = 1, to_ask_ = 1;  // of the rows that are to be asked for
     bool direct_ = false;
 };
 

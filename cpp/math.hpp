@@ -10,7 +10,7 @@ namespace FIRTH_ISA {
 typedef int32_t Integers __attribute__((vector_size(vector_bytes)));
 
 inline Vector<float> clamp(Vector<float> x, float low, float high) {
-    const Vector<float> l = x * 0 + low, h = x * 0 + high;
+    const Vector<float> l = splat(low), h = splat(high);
     x = x < l ? l : x;
     return x > h ? h : x;
 }

@@ -7,8 +7,8 @@
 #pragma once
 #include <limits>
 
+#include "context.hpp"
 #include "math.hpp"
-#include "random.hpp"
 
 namespace firth {
 namespace FIRTH_ISA {
@@ -17,13 +17,33 @@ template <class Real>
 struct Outputs {
     uint32_t* ids;
     Real** rows;
-    Real* signs;   // +1: the row should be predicted (t = 1), -1: it should not; 0 behind the last
+    // For each row two, what it is to the first target and what to the second: +1: it should be predicted (t = 1),
+    // -1: it should not, 0: nothing is said of it. Where there is one target, hidden rows share it, and the two
+    // are the same. 0 behind the last.
+    Real* signs;
     Real* shifts;  // added to the scores, where the objective has biases
     int count;
 
-    void add(uint32_t id, Real sign) {
+    void add(uint32_t id, Real sign, Real second_sign) {
         ids[count] = id;
-        signs[count++] = sign;
+        signs[2 * count] = sign, signs[2 * count + 1] = second_sign;
+        ++count;
+    }
+
+    void add_targets(const Prediction& of) {
+        add(of.targets[0], 1, Real(of.several == 1));
+        if (of.several == 2) add(of.targets[1], 0, 1);
+    }
+
+    // Those of a tile, in the lanes k * H + c of its scores; zero in the lanes behind.
+    template <int H>
+    Vector<Real> tile_of_signs(int k) const {
+        const Vector<Real> both = *(const Loose<Real>*)(signs + 2 * k);
+        if constexpr (H == 2) return both;
+        return []<size_t... I>(Vector<Real> x, std::index_sequence<I...>) {
+            return __builtin_shufflevector(x, Vector<Real>{}, (I < tile<Real> ? int(2 * I) : lanes<Real>)...);
+        }
+        (both, std::make_index_sequence<lanes<Real>>());
     }
 };
 
@@ -34,15 +54,22 @@ enum class Link { logistic, softmax };
 // those of inner nodes by falling weight.
 struct Rule {
     static constexpr bool alike = false;  // predictions of neighbours look at much the same output rows
+    static constexpr int targets = 2;     // so many may share the other output rows
     static constexpr uint64_t hot = 256;  // the output rows below this id are wanted by all threads all the time
 
     template <class Real>
     static void expect(const Task<Real>&, uint32_t) {}
 
+    // So many of the rows picked, the first, may be far away in memory.
+    template <class Real>
+    static int far(const Outputs<Real>& picked) {
+        return picked.count;
+    }
+
     // Tells `body` the ids of the rows that it may pick.
     template <class Real, class Body>
-    static void foresee(const Task<Real>& task, uint32_t target, Draws& draws, Body body) {
-        body(target);
+    static void foresee(const Task<Real>& task, const uint32_t* targets, int several, Draws& draws, Body body) {
+        for (int i = 0; i < several; ++i) body(targets[i]);
         draws.foresee(int(task.objective.noise.draws), body);
     }
 };
@@ -50,14 +77,14 @@ struct Rule {
 // -log s(u_o.h) - sum_k log s(-u_k.h); a draw equal to the target is skipped (Mikolov et al. 2013b).
 struct NegativeSampling : Rule {
     static constexpr Link link = Link::logistic;
-    static constexpr bool biased = false, repeats = true;
+    static constexpr bool biased = false;
 
     template <class Real>
-    static void pick(const Task<Real>& task, uint32_t target, Draws& draws, Outputs<Real>& out) {
-        out.add(target, 1);
+    static void pick(const Task<Real>& task, const Prediction& of, Draws& draws, Outputs<Real>& out) {
+        out.add_targets(of);
         for (uint32_t k = 0; k < task.objective.noise.draws; ++k) {
             const uint32_t id = draws.next();
-            if (id != target) out.add(id, -1);
+            out.add(id, id == of.targets[0] ? 0 : -1, id == of.targets[1] ? 0 : -1);
         }
     }
 };
@@ -65,17 +92,28 @@ struct NegativeSampling : Rule {
 // P(w|h) = product over w's path of s(+-theta.h) (Morin & Bengio 2005; Mikolov et al. 2013b).
 struct HierarchicalSoftmax : Rule {
     static constexpr bool alike = true;
+    static constexpr int targets = 1;
     static constexpr Link link = Link::logistic;
-    static constexpr bool biased = false, repeats = false;
+    static constexpr bool biased = false;
 
     template <class Real>
-    static void pick(const Task<Real>& task, uint32_t target, Draws&, Outputs<Real>& out) {
-        for_path(task, target, [&](uint32_t step) { out.add(step >> 1, Real(1 - 2 * int(step & 1))); });
+    static void pick(const Task<Real>& task, const Prediction& of, Draws&, Outputs<Real>& out) {
+        for_path(task, of.targets[0], [&](uint32_t step) {
+            const Real sign = Real(1 - 2 * int(step & 1));
+            out.add(step >> 1, sign, sign);
+        });
     }
 
     template <class Real, class Body>
-    static void foresee(const Task<Real>& task, uint32_t target, Draws&, Body body) {
-        for_path(task, target, [&](uint32_t step) { body(step >> 1); });
+    static void foresee(const Task<Real>& task, const uint32_t* targets, int, Draws&, Body body) {
+        for_path(task, targets[0], [&](uint32_t step) { body(step >> 1); });
+    }
+
+    template <class Real>
+    static int far(const Outputs<Real>& picked) {
+        int nodes = 0;
+        for (int k = 0; k < picked.count; ++k) nodes += picked.ids[k] >= hot;
+        return nodes;
     }
 
     template <class Real, class Body>
@@ -99,16 +137,17 @@ struct HierarchicalSoftmax : Rule {
 // softmax over the whole vocabulary: exact, and the yardstick of the others.
 struct Softmax : Rule {
     static constexpr Link link = Link::softmax;
-    static constexpr bool biased = false, repeats = false;
+    static constexpr bool biased = false;
     static constexpr uint64_t hot = 0;  // it wants all of them as much
 
     template <class Real>
-    static void pick(const Task<Real>& task, uint32_t target, Draws&, Outputs<Real>& out) {
-        for (uint32_t id = 0; id < task.text.vocabulary; ++id) out.add(id, id == target ? 1 : -1);
+    static void pick(const Task<Real>& task, const Prediction& of, Draws&, Outputs<Real>& out) {
+        for (uint32_t id = 0; id < task.text.vocabulary; ++id)
+            out.add(id, id == of.targets[0] ? 1 : -1, id == of.targets[1] ? 1 : -1);
     }
 
     template <class Real, class Body>
-    static void foresee(const Task<Real>& task, uint32_t, Draws&, Body body) {
+    static void foresee(const Task<Real>& task, const uint32_t*, int, Draws&, Body body) {
         for (uint32_t id = 0; id < task.text.vocabulary; ++id) body(id);
     }
 };
@@ -117,12 +156,12 @@ struct Softmax : Rule {
 // 2012).
 struct NoiseContrastive : Rule {
     static constexpr Link link = Link::logistic;
-    static constexpr bool biased = true, repeats = true;
+    static constexpr bool biased = true;
 
     template <class Real>
-    static void pick(const Task<Real>& task, uint32_t target, Draws& draws, Outputs<Real>& out) {
-        out.add(target, 1);
-        for (uint32_t k = 0; k < task.objective.noise.draws; ++k) out.add(draws.next(), -1);
+    static void pick(const Task<Real>& task, const Prediction& of, Draws& draws, Outputs<Real>& out) {
+        out.add_targets(of);
+        for (uint32_t k = 0; k < task.objective.noise.draws; ++k) out.add(draws.next(), -1, -1);
     }
 };
 
@@ -130,11 +169,11 @@ struct NoiseContrastive : Rule {
 // (Bengio & Senecal 2008; Jean et al. 2015).
 struct SampledSoftmax : Rule {
     static constexpr Link link = Link::softmax;
-    static constexpr bool biased = true, repeats = true;
+    static constexpr bool biased = true;
 
     template <class Real>
-    static void pick(const Task<Real>& task, uint32_t target, Draws& draws, Outputs<Real>& out) {
-        NegativeSampling::pick(task, target, draws, out);
+    static void pick(const Task<Real>& task, const Prediction& of, Draws& draws, Outputs<Real>& out) {
+        NegativeSampling::pick(task, of, draws, out);
     }
 };
 
@@ -152,7 +191,7 @@ template <int H, class Real>
 inline void logistic_link(Vector<Real>* scores, const Outputs<Real>& outputs, Real rate,
                           LogProduct<Real>& likelihood) {
     for (int k = 0; k < outputs.count; k += tile<Real>, ++scores) {
-        const Vector<Real> sign = repeated<H>(outputs.signs + k);
+        const Vector<Real> sign = outputs.template tile_of_signs<H>(k);
         const Vector<Real> p = logistic<Real>(*scores * sign);
         likelihood.multiply(sign != 0 ? p : splat(Real(1)));
         *scores = rate * sign * (1 - p);
@@ -178,7 +217,7 @@ inline Vector<Real> across(Vector<Real> x, Op op) {
 // Scores become steps of one multinomial regression a hidden row; returns the sum of their log P(target).
 template <int H, class Real>
 inline double softmax_link(Vector<Real>* scores, const Outputs<Real>& outputs, Real rate) {
-    const auto sign = [&](int i) { return repeated<H>(outputs.signs + i * tile<Real>); };
+    const auto sign = [&](int i) { return outputs.template tile_of_signs<H>(i * tile<Real>); };
     const int tiles = (outputs.count + tile<Real> - 1) / tile<Real>;
     Vector<Real> highest = splat(std::numeric_limits<Real>::lowest()), total = {}, labelled = {};
     for (int i = 0; i < tiles; ++i) highest = sign(i) != 0 && scores[i] > highest ? scores[i] : highest;

@@ -113,8 +113,12 @@ class Draws {
     void refill() {
         renew([](uint32_t) {});
         left_ = batch;
-        if (pool_ > 0)
-            for (uint32_t& each : ids_) each = drawn_[random_.below(pool_)];
+        if (pool_ == 0) return;
+        const uint32_t pool = pool_;
+        for (int i = 0; i < batch; i += 4) {  // a pool is so small that 16 bits are enough to pick from it
+            const uint64_t random = random_.next();
+            for (int j = 0; j < 4; ++j) ids_[i + j] = drawn_[(random >> 16 * j & 0xffff) * pool >> 16];
+        }
     }
 
     const Noise& noise_;

@@ -58,6 +58,13 @@ inline void prefetch(const Real* row, uint32_t stride) {
     for (uint32_t i = 0; i < stride; i += 64 / sizeof(Real)) __builtin_prefetch(row + i, write, 3);
 }
 
+// A row that will be wanted soon is asked for between the steps of other work, a line at each: a core that is
+// asked for many lines at once forgets most.
+template <class Real>
+inline void ask(const Real* row, int v) {
+    if (v % (64 / vector_bytes) == 0) __builtin_prefetch(vectors(row) + v, 1, 3);
+}
+
 // The same number in every lane. (Adding to zero would be an instruction: it makes a plus of a minus zero.)
 template <class Real>
 inline Vector<Real> splat(Real x) {
@@ -93,11 +100,13 @@ constexpr int tile = lanes<Real> / 2;
 
 // The scores of H hidden and T output rows: s_ck = h_c . o_k in lane k * H + c, anything in the lanes behind.
 template <int H, int T, class Real>
-FIRTH_HOGWILD inline Vector<Real> dots(const Real* const* h, Real* const* o, int width) {
+FIRTH_HOGWILD inline Vector<Real> dots(const Real* const* h, Real* const* o, int width, const Real* ahead) {
     Vector<Real> sums[T * H];
+    ask(ahead, 0);
     FIRTH_UNROLL for (int k = 0; k < T; ++k) FIRTH_UNROLL for (int c = 0; c < H; ++c) sums[k * H + c] =
         vectors(h[c])[0] * vectors(o[k])[0];
     for (int v = 1; v < width; ++v) {
+        ask(ahead, v);
         Vector<Real> x[H];
         FIRTH_UNROLL for (int c = 0; c < H; ++c) x[c] = vectors(h[c])[v];
         FIRTH_UNROLL for (int k = 0; k < T; ++k) {
@@ -109,12 +118,12 @@ FIRTH_HOGWILD inline Vector<Real> dots(const Real* const* h, Real* const* o, int
     return sums_of_lanes<T * H, lanes<Real> / 2, Real>(sums);
 }
 
-// With g_ck = g[k * H + c] the steps, the two halves of a step, one or both: the moves o_k += sum_c g_ck h_c, and
-// the errors e_c = sum_k g_ck o_k, with what `before` holds, if anything, put into or if `add` onto e. The e_c may
-// be the h_c.
-template <int H, int T, bool take_errors, bool make_moves, class Real>
+// With g_ck = g[k * H + c] the steps: the errors e_c = sum_k g_ck o_k, with what `before` holds, if anything, put
+// into or if `add` onto e, and the moves o_k += sum_c g_ck h_c. The e_c may be the h_c. A row that stands twice
+// among the o_k gives the second time what it has become.
+template <int H, int T, class Real>
 FIRTH_HOGWILD inline void step(const Real* const* h, Real* const* o, const Real* g, const Real* const* before,
-                               Real* const* e, int width, bool add) {
+                               Real* const* e, int width, bool add, const Real* ahead) {
     const Vector<Real>*hidden[H], *earlier[H];
     Vector<Real>*rows[T], *errors[H], steps[T * H];
     FIRTH_UNROLL for (int c = 0; c < H; ++c) hidden[c] = vectors(h[c]), errors[c] = vectors(e[c]);
@@ -122,27 +131,22 @@ FIRTH_HOGWILD inline void step(const Real* const* h, Real* const* o, const Real*
     FIRTH_UNROLL for (int k = 0; k < T; ++k) rows[k] = vectors(o[k]);
     FIRTH_UNROLL for (int i = 0; i < T * H; ++i) steps[i] = splat(g[i]);
     for (int v = 0; v < width; ++v) {
-        Vector<Real> x[H];
+        ask(ahead, v);
+        Vector<Real> x[H], sums[H];
         FIRTH_UNROLL for (int c = 0; c < H; ++c) x[c] = hidden[c][v];
-        if constexpr (take_errors) {
-            Vector<Real> sums[H];
-            FIRTH_UNROLL for (int c = 0; c < H; ++c) sums[c] = steps[c] * rows[0][v];
-            FIRTH_UNROLL for (int k = 1; k < T; ++k) {
-                Vector<Real> row = rows[k][v];
-                FIRTH_LOADED(row);
-                FIRTH_UNROLL for (int c = 0; c < H; ++c) sums[c] += steps[k * H + c] * row;
+        FIRTH_UNROLL for (int k = 0; k < T; ++k) {
+            Vector<Real> row = rows[k][v];
+            FIRTH_LOADED(row);
+            FIRTH_UNROLL for (int c = 0; c < H; ++c) {
+                const Vector<Real> error = steps[k * H + c] * row;
+                sums[c] = k ? sums[c] + error : error;
             }
-            if (before) FIRTH_UNROLL for (int c = 0; c < H; ++c) sums[c] += earlier[c][v];
-            // One after the other, for they may be the same row.
-            FIRTH_UNROLL for (int c = 0; c < H; ++c) errors[c][v] = add ? errors[c][v] + sums[c] : sums[c];
+            FIRTH_UNROLL for (int c = 0; c < H; ++c) row += steps[k * H + c] * x[c];
+            rows[k][v] = row;
         }
-        if constexpr (make_moves) {
-            FIRTH_UNROLL for (int k = 0; k < T; ++k) {  // read again: a row drawn twice moves twice
-                Vector<Real> row = rows[k][v];
-                FIRTH_UNROLL for (int c = 0; c < H; ++c) row += steps[k * H + c] * x[c];
-                rows[k][v] = row;
-            }
-        }
+        if (before) FIRTH_UNROLL for (int c = 0; c < H; ++c) sums[c] += earlier[c][v];
+        // One after the other, for they may be the same row.
+        FIRTH_UNROLL for (int c = 0; c < H; ++c) errors[c][v] = add ? errors[c][v] + sums[c] : sums[c];
     }
 }
 
@@ -160,7 +164,10 @@ template <int T, class Real>
 FIRTH_HOGWILD inline void add_to_rows(Real* const* rows, int count, int v, Real scale, const Real* move) {
     Vector<Real> moves[T];
     FIRTH_UNROLL for (int t = 0; t < T; ++t) moves[t] = vectors(move)[v + t] * scale;
-    for (int i = 0; i < count; ++i) FIRTH_UNROLL for (int t = 0; t < T; ++t) vectors(rows[i])[v + t] += moves[t];
+    for (int i = 0; i < count; ++i) {
+        Vector<Real>* const row = vectors(rows[i]) + v;
+        FIRTH_UNROLL for (int t = 0; t < T; ++t) row[t] += moves[t];
+    }
 }
 
 // Calls body.operator()<T>(k) for tiles of T rows from the k-th on that cover m rows.

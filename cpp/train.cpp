@@ -20,7 +20,7 @@ uint64_t most_outputs(const Task<Real>& task) {
         case Objective::hierarchical_softmax:
             return task.objective.tree.longest;
         default:
-            return task.objective.noise.draws + 1;
+            return task.objective.noise.draws + 2;
     }
 }
 
@@ -45,7 +45,7 @@ template <class Real, class Rule>
 class Learner {
   public:
     Learner(const Task<Real>& task, const Epoch& epoch, Counters& counters)
-        : Learner(task, epoch, counters, 2 * uint64_t(task.context.window), most_outputs(task)) {}
+        : Learner(task, epoch, counters, 2 * Rule::targets * uint64_t(task.context.window), most_outputs(task)) {}
 
     void run() { epoch_.meeting ? learn_in_rounds() : race(); }
 
@@ -83,6 +83,7 @@ class Learner {
         while (told() == go_on) {
             const uint64_t turn = __atomic_fetch_add(epoch_.next_block, 1, __ATOMIC_RELAXED);
             if (turn >= order_.blocks) return;
+            part.output.take_all();
             learn_block(turn, part);
             measure(part, epoch_.threads);
             part.bring_home(0, 1);
@@ -164,8 +165,12 @@ class Learner {
         rows.inputs.clear(), rows.outputs.clear();
         for_stretches(turn, [&](const Stretch& stretch, double, Random&, Draws& draws) {
             for (int at = 0; at < stretch.size; ++at) rows.inputs.add(stretch.ids[at]);
-            for (int at = stretch.begin; at < stretch.end; ++at)
-                Rule::foresee(task_, stretch.ids[at], draws, [&](uint32_t id) { rows.outputs.add(id); });
+            const auto picked = [&](uint32_t id) { rows.outputs.add(id); };
+            const int behind = apart(task_.context, stretch, Rule::targets);
+            for (int at = stretch.begin; at < stretch.begin + behind; ++at) {
+                Rule::foresee(task_, stretch.ids + at, 1, draws, picked);
+                if (at + behind < stretch.end) picked(stretch.ids[at + behind]);
+            }
         });
     }
 
@@ -208,13 +213,17 @@ class Learner {
     // Two lessons are learnt in turns, so that the arithmetic of one fills the waits of the other, while the
     // rows of a third are on their way from memory.
     void learn_stretch(const Stretch& stretch, Random& random, Draws& draws, Part<Real>& part) {
-        for (int at = stretch.begin; at < stretch.end && !stopped(); ++at) {
-            const int ahead = at + int(task_.context.window) + 1;
-            if (ahead < stretch.size) part.input.fetch(stretch.ids[ahead]);
+        const int behind = apart(task_.context, stretch, Rule::targets), window = int(task_.context.window);
+        for (int at = stretch.begin; at < stretch.begin + behind && !stopped(); ++at) {
+            const int second = at + behind;
             if (at + 2 < stretch.end) Rule::expect(task_, stretch.ids[at + 2]);
-            if (!spare_->prepare(stretch, at, random, draws)) continue;
+            spare_->prepare(stretch, at, second, random, draws);
+            if (spare_->finished()) continue;
+            spare_->locate(part);
+            if (at + window + 1 < stretch.size) spare_->locate(part, stretch.ids[at + window + 1]);
+            if (second + window + 1 < stretch.size) spare_->locate(part, stretch.ids[second + window + 1]);
             while (!first_->finished()) learn(part);
-            spare_->fetch(part);
+            spare_->ask();
             take_up(part);
             swap(coming_, spare_);
         }
@@ -239,10 +248,9 @@ class Learner {
     // both would overshoot, and on texts as sorted as the tree without end.
     void learn(Part<Real>& part) {
         const bool wait = Rule::alike && first_->has_hidden_row_of(*second_);
-        if (wait) second_->move();
-        first_->score(), spare_->fetch(part, 1);
-        if (!wait) second_->move();
-        spare_->fetch(part, 1);
+        if (wait) second_->move(*spare_);
+        first_->score(*spare_);
+        if (!wait) second_->move(*spare_);
         first_->link(part, rate_);
         swap(first_, second_);
     }
