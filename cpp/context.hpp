@@ -70,10 +70,11 @@ inline int surround(const ContextSettings& settings, const Stretch& stretch, int
 // Two positions are predicted at once where the objective has room for `most` targets, 2, and all of a window is
 // one group: the n-th of a stretch and the n-th of its second half. Returns how far one is behind the other, or
 // where none are, how many there are. (Neighbours, whose windows share words, would teach these half as many
-// negatives.)
+// negatives: a point of analogies less.)
 inline int apart(const ContextSettings& settings, const Stretch& stretch, int most) {
-    const int positions = stretch.end - stretch.begin;
-    return settings.architecture == Architecture::cbow && most > 1 ? (positions + 1) / 2 : positions;
+    const int positions = stretch.end - stretch.begin, half = (positions + 1) / 2;
+    const bool two = settings.architecture == Architecture::cbow && most > 1 && half > int(settings.window);
+    return two ? half : positions;
 }
 
 // The prediction at position `at` of a stretch, and if there is one, that at `second`; a word without context has

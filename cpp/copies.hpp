@@ -26,6 +26,8 @@ inline double share_of_move(double x, uint32_t parts) {
 // some rows too many.
 class Marks {
   public:
+    static constexpr uint64_t most = 1 << 15;  // bits
+
     explicit Marks(uint64_t rows) : words_(1), bits_(most / 64) {
         while (words_ < most / 64 && words_ * 64 < rows) words_ *= 2;
         clear();
@@ -33,31 +35,40 @@ class Marks {
     void clear() {
         for (uint64_t i = 0; i < words_; ++i) bits_[i] = 0;
     }
-    void add(uint32_t id) { bits_[word(id)] |= bit(id); }
     bool has(uint32_t id) const { return bits_[word(id)] & bit(id); }
-
-    // Become the set of what is in two or more of the sets.
-    template <class SetOf>
-    void in_several(uint32_t count, SetOf set_of) {
-        clear();
-        for (uint64_t i = 0; i < words_; ++i) {
-            uint64_t once = 0;
-            for (uint32_t p = 0; p < count; ++p) {
-                const uint64_t more = set_of(p).bits_[i];
-                bits_[i] |= once & more;
-                once |= more;
-            }
-        }
+    void add(uint32_t id) { bits_[word(id)] |= bit(id); }
+    void add(uint32_t id, Marks& again) {  // there, too, if it was here
+        again.bits_[word(id)] |= bits_[word(id)] & bit(id);
+        add(id);
     }
 
   private:
-    static constexpr uint64_t most = 1 << 15;
-
     uint64_t word(uint32_t id) const { return id / 64 & (words_ - 1); }
     static uint64_t bit(uint32_t id) { return uint64_t(1) << id % 64; }
 
     uint64_t words_;  // a power of two
     Buffer<uint64_t> bits_;
+};
+
+// Such a set as a list, too: it is short, and others read it.
+class List {
+  public:
+    explicit List(uint64_t rows) : marks_(rows), ids_(Marks::most + 1) {}
+    void clear() { marks_.clear(), count_ = 0; }
+    void add(uint32_t id) {
+        ids_[count_] = uint16_t(id % Marks::most);
+        count_ += !marks_.has(id);  // no branch to mispredict
+        marks_.add(id);
+    }
+    template <class Body>
+    void each(Body body) const {
+        for (uint32_t i = 0; i < count_; ++i) body(ids_[i]);
+    }
+
+  private:
+    Marks marks_;
+    Buffer<uint16_t> ids_;  // what is left of each when divided by the number of bits
+    uint32_t count_ = 0;
 };
 
 template <class Real>

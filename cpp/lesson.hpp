@@ -19,7 +19,7 @@ struct Tally {
 
 // The rows that a block may concern.
 struct Concerned {
-    Marks inputs, outputs;
+    List inputs, outputs;
     explicit Concerned(uint64_t rows) : inputs(rows), outputs(rows) {}
 };
 
@@ -27,7 +27,7 @@ struct Concerned {
 template <class Real>
 struct Part {
     Copies<Real> input, output, bias;
-    Concerned marks[2];  // of this block, and of the one after it
+    Concerned concerned[2];  // of this block, and of the one after it
     Tally<Real> tally = {};
 
     // A logistic regression's step along h pulls its row by rate * p(1 - p) |h|^2 along that one of dim

@@ -68,8 +68,8 @@ struct Rule {
 
     // Tells `body` the ids of the rows that it may pick.
     template <class Real, class Body>
-    static void foresee(const Task<Real>& task, const uint32_t* targets, int several, Draws& draws, Body body) {
-        for (int i = 0; i < several; ++i) body(targets[i]);
+    static void foresee(const Task<Real>& task, uint32_t target, Draws& draws, Body body) {
+        body(target);
         draws.foresee(int(task.objective.noise.draws), body);
     }
 };
@@ -105,8 +105,8 @@ struct HierarchicalSoftmax : Rule {
     }
 
     template <class Real, class Body>
-    static void foresee(const Task<Real>& task, const uint32_t* targets, int, Draws&, Body body) {
-        for_path(task, targets[0], [&](uint32_t step) { body(step >> 1); });
+    static void foresee(const Task<Real>& task, uint32_t target, Draws&, Body body) {
+        for_path(task, target, [&](uint32_t step) { body(step >> 1); });
     }
 
     template <class Real>
@@ -147,7 +147,7 @@ struct Softmax : Rule {
     }
 
     template <class Real, class Body>
-    static void foresee(const Task<Real>& task, const uint32_t*, int, Draws&, Body body) {
+    static void foresee(const Task<Real>& task, uint32_t, Draws&, Body body) {
         for (uint32_t id = 0; id < task.text.vocabulary; ++id) body(id);
     }
 };

@@ -98,7 +98,8 @@ class Learner {
     void learn_in_rounds() {
         const uint32_t me = epoch_.thread, threads = epoch_.threads;
         const uint64_t vocabulary = task_.text.vocabulary;
-        Marks inputs(vocabulary), outputs(vocabulary);  // what several blocks of the round concern
+        // What one block of the round concerns, and what several do.
+        Marks one_inputs(vocabulary), one_outputs(vocabulary), inputs(vocabulary), outputs(vocabulary);
         void** const parts = epoch_.meeting->parts;
         const auto part = [=](uint32_t p) -> Part<Real>& { return *static_cast<Part<Real>*>(parts[p]); };
         for (uint32_t p = me; p < blocks_of_a_round; p += threads)
@@ -106,17 +107,21 @@ class Learner {
 
         uint64_t first = *epoch_.next_block;
         uint32_t size = size_of_round(first), odd = 0;
-        for (uint32_t p = me; p < size; p += threads) mark_block(first + p, part(p).marks[odd]);
+        for (uint32_t p = me; p < size; p += threads) mark_block(first + p, part(p).concerned[odd]);
         while (meet(epoch_, true) && size > 0) {
-            inputs.in_several(size, [&](uint32_t p) -> const Marks& { return part(p).marks[odd].inputs; });
-            outputs.in_several(size, [&](uint32_t p) -> const Marks& { return part(p).marks[odd].outputs; });
+            one_inputs.clear(), one_outputs.clear(), inputs.clear(), outputs.clear();
+            for (uint32_t p = 0; p < size; ++p) {
+                part(p).concerned[odd].inputs.each([&](uint32_t id) { one_inputs.add(id, inputs); });
+                part(p).concerned[odd].outputs.each([&](uint32_t id) { one_outputs.add(id, outputs); });
+            }
             for (uint32_t p = me; p < size; p += threads) {
                 part(p).forget();
                 learn_block(first + p, part(p));
                 measure(part(p), size);
             }
             const uint32_t next_size = size_of_round(first + size);
-            for (uint32_t p = me; p < next_size; p += threads) mark_block(first + size + p, part(p).marks[!odd]);
+            for (uint32_t p = me; p < next_size; p += threads)
+                mark_block(first + size + p, part(p).concerned[!odd]);
             if (!meet(epoch_, false)) break;
             for (uint32_t p = 0; p < size; ++p) part(p).bring_home(me, threads);
             first += size;
@@ -165,12 +170,11 @@ class Learner {
         rows.inputs.clear(), rows.outputs.clear();
         for_stretches(turn, [&](const Stretch& stretch, double, Random&, Draws& draws) {
             for (int at = 0; at < stretch.size; ++at) rows.inputs.add(stretch.ids[at]);
-            const auto picked = [&](uint32_t id) { rows.outputs.add(id); };
+            const auto may_pick = [&](uint32_t id) { rows.outputs.add(id); };
             const int behind = apart(task_.context, stretch, Rule::targets);
-            for (int at = stretch.begin; at < stretch.begin + behind; ++at) {
-                Rule::foresee(task_, stretch.ids + at, 1, draws, picked);
-                if (at + behind < stretch.end) picked(stretch.ids[at + behind]);
-            }
+            for (int at = stretch.begin; at < stretch.begin + behind; ++at)
+                Rule::foresee(task_, stretch.ids[at], draws, may_pick);
+            for (int at = stretch.begin + behind; at < stretch.end; ++at) may_pick(stretch.ids[at]);
         });
     }
 
