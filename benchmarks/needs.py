@@ -50,28 +50,25 @@ def _pairs(lengths: Ids, window: int) -> float:
 class Needs:
     """Means over centre words."""
 
-    output_rows: float
+    rows: float  # that come from memory and go back: the outputs, and the input that the window newly reaches
     multiply_adds: float
     row_bytes: int
-
-    @property
-    def rows(self) -> float:
-        """Rows that come from memory and go back: the outputs, and the input that the window newly reaches."""
-        return self.output_rows + 1
 
     @classmethod
     def of(cls, learnt: Learnt, settings: Settings) -> Needs:
         """Two products and an update of both sides; the logistic function and the draws are not counted.
 
         Skip-gram: scores h·u, errors and output steps take 3·d·C·m, moving the inputs d·C. CBOW has one h, which
-        takes d·C to make: d·(2·C + 3·m).
+        takes d·C to make: d·(2·C + 3·m). Two words at a time share their negatives.
         """
-        outputs = _outputs(learnt, settings)
+        outputs = rows = _outputs(learnt, settings)
         if settings.context == "skipgram":
             each = learnt.contexts * (3 * outputs + 1)
         else:
             each = 2 * learnt.contexts + 3 * outputs
-        return cls(outputs, settings.dim * each, 4 * stride(settings))
+        if in_twos(settings):
+            rows = (outputs + 1) / 2
+        return cls(rows + 1, settings.dim * each, 4 * stride(settings))
 
 
 def _outputs(learnt: Learnt, settings: Settings) -> float:
@@ -80,6 +77,10 @@ def _outputs(learnt: Learnt, settings: Settings) -> float:
         return float(lengths[learnt.ids].mean())
     own = learnt.vocab.noise()[learnt.ids].mean()  # a draw of the target itself is passed over
     return float(1 + settings.negatives * (1 - own))
+
+
+def in_twos(settings: Settings) -> bool:
+    return settings.context == "cbow" and not settings.hierarchical
 
 
 def stride(settings: Settings) -> int:
@@ -99,7 +100,8 @@ def row_ids(learnt: Learnt, settings: Settings, most: int = 1_000_000) -> NDArra
         nodes = {word: [behind + node for node, _ in tree.path(word)] for word in np.unique(centres).tolist()}
         each = zip(coming.tolist(), centres.tolist(), strict=True)
         return np.fromiter(chain.from_iterable((come, *nodes[centre]) for come, centre in each), dtype=np.uint32)
-    drawn = np.random.default_rng(1).choice(
-        behind, size=(len(centres), settings.negatives), p=learnt.vocab.noise()
-    )
+    together = 2 if in_twos(settings) else 1
+    lessons = len(centres) // together
+    drawn = np.random.default_rng(1).choice(behind, size=(lessons, settings.negatives), p=learnt.vocab.noise())
+    coming, centres = (each[: lessons * together].reshape(lessons, together) for each in (coming, centres))
     return np.column_stack([coming, behind + centres, behind + drawn]).astype(np.uint32).ravel()

@@ -14,6 +14,7 @@ namespace FIRTH_ISA {
 struct Stretch {
     uint32_t* ids;
     int begin, end, size;
+    uint64_t from, to;  // tokens of the block before it, and with it
 };
 
 struct Prediction {

@@ -17,17 +17,10 @@ struct Tally {
     double loss() const { return -log_likelihood - likelihood.logarithm(); }
 };
 
-// The rows that a block may concern.
-struct Concerned {
-    List inputs, outputs;
-    explicit Concerned(uint64_t rows) : inputs(rows), outputs(rows) {}
-};
-
 // The matrices as those see them who learn a block.
 template <class Real>
 struct Part {
     Copies<Real> input, output, bias;
-    Concerned concerned[2];  // of this block, and of the one after it
     Tally<Real> tally = {};
 
     // A logistic regression's step along h pulls its row by rate * p(1 - p) |h|^2 along that one of dim

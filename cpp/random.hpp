@@ -66,13 +66,14 @@ inline uint32_t draw(const Noise& noise, uint64_t random) {
 // rows stay in a core's own cache.
 class Draws {
   public:
-    // For a block of so many tokens, and rows of so many bytes.
-    Draws(const Noise& noise, Random& random, uint64_t tokens, uint64_t row)
-        : noise_(noise),
-          random_(random),
-          source_(random.next()),
-          pool_(noise.size <= enough ? 0 : least_of(tokens, in_cache(row))) {
+    // For blocks of so many tokens, and rows of so many bytes.
+    Draws(const Noise& noise, uint64_t tokens, uint64_t row)
+        : noise_(noise), pool_(noise.size <= enough ? 0 : least_of(tokens, in_cache(row))) {}
+
+    void start(Random& random) {
+        source_ = Random(random.next()), picks_ = Random(random.next());
         for (uint32_t i = 0; i < pool_; ++i) drawn_[i] = fresh();
+        oldest_ = told_ = 0, left_ = 0;
     }
 
     uint32_t next() {
@@ -116,15 +117,14 @@ class Draws {
         if (pool_ == 0) return;
         const uint32_t pool = pool_;
         for (int i = 0; i < batch; i += 4) {  // a pool is so small that 16 bits are enough to pick from it
-            const uint64_t random = random_.next();
+            const uint64_t random = picks_.next();
             for (int j = 0; j < 4; ++j) ids_[i + j] = drawn_[(random >> 16 * j & 0xffff) * pool >> 16];
         }
     }
 
     const Noise& noise_;
-    Random& random_;       // picks from the pool
-    Random source_;        // of new draws
-    const uint32_t pool_;  // draws in the pool, 0 for none
+    Random source_ = Random(0), picks_ = Random(0);  // of new draws, and from the pool
+    const uint32_t pool_;                            // draws in the pool, 0 for none
     uint32_t drawn_[most], oldest_ = 0, told_ = 0;
     uint32_t ids_[batch];
     int left_ = 0;

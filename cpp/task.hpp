@@ -83,7 +83,7 @@ constexpr uint64_t tokens_of_a_block(uint64_t text, bool in_rounds) {
 struct Meeting {
     uint32_t arrived, number;  // how many have come to this meeting, and how many meetings there were
     uint32_t leave, broken;    // what the last one decided; somebody will never come
-    void* parts[blocks_of_a_round];
+    void* shares[blocks_of_a_round];
 };
 
 // What a stop flag tells the threads: to go on; to leave at the next window; to leave before the next block, from

@@ -6,6 +6,7 @@
 // machine's path.
 #include <sched.h>
 
+#include "block.hpp"
 #include "lesson.hpp"
 #include "task.hpp"
 
@@ -57,8 +58,8 @@ class Learner {
           order_(task.text.tokens, epoch.meeting, epoch.seed, epoch.number),
           most_outputs_(outputs),
           lessons_{
-              {task, inputs, outputs}, {task, inputs, outputs}, {task, inputs, outputs}, {task, inputs, outputs}},
-          words_(order_.tokens + inputs) {}
+              {task, inputs, outputs}, {task, inputs, outputs}, {task, inputs, outputs}, {task, inputs, outputs}} {
+    }
 
     // The matrices for one block, where the first so many rows of each are copied when they are asked for.
     Part<Real> new_part(uint64_t inputs, uint64_t outputs, uint64_t biases, const Marks* shared_inputs = nullptr,
@@ -71,8 +72,12 @@ class Learner {
         const uint64_t words = order_.tokens + 2 * task_.context.window, picked = order_.tokens * most_outputs_;
         return {{weights.input, weights.stride, inputs, capacity(inputs, words), shared_inputs},
                 {weights.output, weights.stride, outputs, capacity(outputs, picked), shared_outputs},
-                {weights.bias, 1, biases, capacity(biases, picked), shared_outputs},
-                {Concerned(task_.text.vocabulary), Concerned(task_.text.vocabulary)}};
+                {weights.bias, 1, biases, capacity(biases, picked), shared_outputs}};
+    }
+
+    Block new_block() const {
+        return {task_.text, task_.objective.noise, order_.tokens, task_.context.window,
+                task_.weights.stride * sizeof(Real)};
     }
 
     // Hogwild (Niu et al. 2011): whoever is free takes the next block, and all move the same rows without locks;
@@ -80,17 +85,24 @@ class Learner {
     void race() {
         const bool crowded = epoch_.threads > 1 && order_.blocks > 100 * epoch_.threads;
         Part<Real> part = new_part(0, crowded ? Rule::hot : 0, 0);
+        Block block = new_block();
         while (told() == go_on) {
             const uint64_t turn = __atomic_fetch_add(epoch_.next_block, 1, __ATOMIC_RELAXED);
             if (turn >= order_.blocks) return;
+            block.open(order_, epoch_, turn);
             part.output.take_all();
-            learn_block(turn, part);
+            learn_block(block, part);
             measure(part, epoch_.threads);
             part.bring_home(0, 1);
             part.forget();
             publish(part.tally);
         }
     }
+
+    struct Share {  // of a round
+        Part<Real> part;
+        Block blocks[2];  // this round's, and the next one's
+    };
 
     // The same whatever the number of threads: blocks are learnt in rounds. A row that only one block of a round
     // concerns is moved where it lies. Of the others each block has its own copies, as the round before left them,
@@ -100,38 +112,40 @@ class Learner {
         const uint64_t vocabulary = task_.text.vocabulary;
         // What one block of the round concerns, and what several do.
         Marks one_inputs(vocabulary), one_outputs(vocabulary), inputs(vocabulary), outputs(vocabulary);
-        void** const parts = epoch_.meeting->parts;
-        const auto part = [=](uint32_t p) -> Part<Real>& { return *static_cast<Part<Real>*>(parts[p]); };
+        void** const shares = epoch_.meeting->shares;
+        const auto share = [=](uint32_t p) -> Share& { return *static_cast<Share*>(shares[p]); };
         for (uint32_t p = me; p < blocks_of_a_round; p += threads)
-            parts[p] = new Part<Real>(new_part(vocabulary, vocabulary, vocabulary, &inputs, &outputs));
+            shares[p] = new Share{new_part(vocabulary, vocabulary, vocabulary, &inputs, &outputs),
+                                  {new_block(), new_block()}};
 
         uint64_t first = *epoch_.next_block;
         uint32_t size = size_of_round(first), odd = 0;
-        for (uint32_t p = me; p < size; p += threads) mark_block(first + p, part(p).concerned[odd]);
+        for (uint32_t p = me; p < size; p += threads) foresee_block(first + p, share(p).blocks[odd]);
         while (meet(epoch_, true) && size > 0) {
             one_inputs.clear(), one_outputs.clear(), inputs.clear(), outputs.clear();
             for (uint32_t p = 0; p < size; ++p) {
-                part(p).concerned[odd].inputs.each([&](uint32_t id) { one_inputs.add(id, inputs); });
-                part(p).concerned[odd].outputs.each([&](uint32_t id) { one_outputs.add(id, outputs); });
+                const Concerned& rows = share(p).blocks[odd].concerned;
+                rows.inputs.each([&](uint32_t id) { one_inputs.add(id, inputs); });
+                rows.outputs.each([&](uint32_t id) { one_outputs.add(id, outputs); });
             }
             for (uint32_t p = me; p < size; p += threads) {
-                part(p).forget();
-                learn_block(first + p, part(p));
-                measure(part(p), size);
+                share(p).part.forget();
+                learn_block(share(p).blocks[odd], share(p).part);
+                measure(share(p).part, size);
             }
             const uint32_t next_size = size_of_round(first + size);
             for (uint32_t p = me; p < next_size; p += threads)
-                mark_block(first + size + p, part(p).concerned[!odd]);
+                foresee_block(first + size + p, share(p).blocks[!odd]);
             if (!meet(epoch_, false)) break;
-            for (uint32_t p = 0; p < size; ++p) part(p).bring_home(me, threads);
+            for (uint32_t p = 0; p < size; ++p) share(p).part.bring_home(me, threads);
             first += size;
             if (me == 0) {  // a sum of losses depends on its order, too
-                for (uint32_t p = 0; p < size; ++p) publish(part(p).tally);
+                for (uint32_t p = 0; p < size; ++p) publish(share(p).part.tally);
                 *epoch_.next_block = first;
             }
             size = next_size, odd = !odd;
         }
-        for (uint32_t p = me; p < blocks_of_a_round; p += threads) delete &part(p);
+        for (uint32_t p = me; p < blocks_of_a_round; p += threads) delete &share(p);
     }
 
     uint32_t size_of_round(uint64_t first) const {
@@ -149,13 +163,16 @@ class Learner {
     // A round that has begun is learnt to its end.
     bool stopped() const { return !epoch_.meeting && told() == leave_at_once; }
 
-    void learn_block(uint64_t turn, Part<Real>& part) {
+    void learn_block(Block& block, Part<Real>& part) {
         part.tally = {};
-        part.tally.tokens =
-            for_stretches(turn, [&](const Stretch& stretch, double done, Random& random, Draws& draws) {
-                rate_ = Real(epoch_.rate_from + (epoch_.rate_to - epoch_.rate_from) * done);
-                learn_stretch(stretch, random, draws, part);
-            });
+        for (const Stretch& stretch : block) {
+            const double done = double(block.passed + stretch.from) / double(task_.text.tokens);
+            rate_ = Real(epoch_.rate_from + (epoch_.rate_to - epoch_.rate_from) * done);
+            learn_stretch(stretch, block, part);
+            part.tally.tokens = stretch.to;
+            if (stopped()) break;
+        }
+        if (!stopped()) part.tally.tokens = block.tokens;
         finish(part);
         take_up(part);
         finish(part);
@@ -165,63 +182,30 @@ class Learner {
         while (!first_->finished() || !second_->finished()) learn(part);
     }
 
-    // The rows that the block may concern, told without windows and choices among draws: hardly more than it will.
-    void mark_block(uint64_t turn, Concerned& rows) {
-        rows.inputs.clear(), rows.outputs.clear();
-        for_stretches(turn, [&](const Stretch& stretch, double, Random&, Draws& draws) {
-            for (int at = 0; at < stretch.size; ++at) rows.inputs.add(stretch.ids[at]);
-            const auto may_pick = [&](uint32_t id) { rows.outputs.add(id); };
+    // Open a block and tell which rows it may concern, without windows and choices among draws: hardly more than
+    // it will.
+    void foresee_block(uint64_t turn, Block& block) {
+        block.open(order_, epoch_, turn);
+        block.concerned.inputs.clear(), block.concerned.outputs.clear();
+        const auto may_pick = [&](uint32_t id) { block.concerned.outputs.add(id); };
+        Draws draws = block.draws;
+        for (const Stretch& stretch : block) {
             const int behind = apart(task_.context, stretch, Rule::targets);
+            for (int at = 0; at < stretch.size; ++at) block.concerned.inputs.add(stretch.ids[at]);
             for (int at = stretch.begin; at < stretch.begin + behind; ++at)
                 Rule::foresee(task_, stretch.ids[at], draws, may_pick);
             for (int at = stretch.begin + behind; at < stretch.end; ++at) may_pick(stretch.ids[at]);
-        });
-    }
-
-    // The parts of sentences in a block, each with how much of the epoch's text has passed. Returns the number of
-    // their tokens.
-    template <class Body>
-    uint64_t for_stretches(uint64_t turn, Body body) {
-        const Text& text = task_.text;
-        const uint64_t block = order_.block(turn);
-        uint64_t begin = block * order_.tokens;
-        const uint64_t end = begin + order_.tokens < text.tokens ? begin + order_.tokens : text.tokens;
-        uint64_t passed = turn * order_.tokens;
-        const uint64_t survival = stream_key(epoch_.seed, epoch_.number, 0);
-        Random random(stream_key(epoch_.seed, epoch_.number, block + 1));
-        Draws draws(task_.objective.noise, random, order_.tokens, task_.weights.stride * sizeof(Real));
-        uint64_t sentence = sentence_of(begin);
-        while (begin < end && !stopped()) {
-            while (text.offsets[sentence + 1] <= begin) ++sentence;
-            const uint64_t sentence_end = text.offsets[sentence + 1];
-            const uint64_t to = sentence_end < end ? sentence_end : end;
-            Stretch stretch{words_, 0, 0, 0};
-            gather(text, survival, int(task_.context.window), text.offsets[sentence], begin, to, sentence_end,
-                   stretch);
-            body(stretch, double(passed) / double(text.tokens), random, draws);
-            passed += to - begin;
-            begin = to;
         }
-        return passed - turn * order_.tokens;
-    }
-
-    uint64_t sentence_of(uint64_t token) const {  // the last sentence that begins at or before it
-        uint64_t low = 0, high = task_.text.sentences;
-        while (high - low > 1) {
-            const uint64_t middle = low + (high - low) / 2;
-            (task_.text.offsets[middle] <= token ? low : high) = middle;
-        }
-        return low;
     }
 
     // Two lessons are learnt in turns, so that the arithmetic of one fills the waits of the other, while the
     // rows of a third are on their way from memory.
-    void learn_stretch(const Stretch& stretch, Random& random, Draws& draws, Part<Real>& part) {
+    void learn_stretch(const Stretch& stretch, Block& block, Part<Real>& part) {
         const int behind = apart(task_.context, stretch, Rule::targets), window = int(task_.context.window);
         for (int at = stretch.begin; at < stretch.begin + behind && !stopped(); ++at) {
             const int second = at + behind;
             if (at + 2 < stretch.end) Rule::expect(task_, stretch.ids[at + 2]);
-            spare_->prepare(stretch, at, second, random, draws);
+            spare_->prepare(stretch, at, second, block.random, block.draws);
             if (spare_->finished()) continue;
             spare_->locate(part);
             if (at + window + 1 < stretch.size) spare_->locate(part, stretch.ids[at + window + 1]);
@@ -274,7 +258,6 @@ class Learner {
     Lesson<Real, Rule> lessons_[4];
     Lesson<Real, Rule>*first_ = &lessons_[0], *second_ = &lessons_[1], *coming_ = &lessons_[2],
                  *spare_ = &lessons_[3], *latest_ = first_;
-    Buffer<uint32_t> words_;
     Real rate_ = 0;
 };
 
