@@ -35,7 +35,7 @@ class Marks {
     void clear() {
         for (uint64_t i = 0; i < words_; ++i) bits_[i] = 0;
     }
-    bool has(uint32_t id) const { return bits_[word(id)] & bit(id); }
+    bool has(uint32_t id) const { return bits_[word(id)] >> id % 64 & 1; }
     void add(uint32_t id) { bits_[word(id)] |= bit(id); }
     void add(uint32_t id, Marks& again) {  // there, too, if it was here
         again.bits_[word(id)] |= bits_[word(id)] & bit(id);
@@ -107,19 +107,15 @@ class Copies {
     // from memory.
     void foresee(const uint32_t* ids, int count, Real** rows) const {
         find(ids, count, rows);
-        for (int i = 0; i < count && shared_; ++i)
-            if (wanted(ids[i])) rows[i] = expected(ids[i]);
+        if (shared_) for_shared(ids, count, [&](int i) { rows[i] = expected(ids[i]); });
     }
 
     // Each row will be moved so many times. Those in `shared` are copied.
     void take(const uint32_t* ids, int count, uint32_t times, Real** rows) {
-        if (limit_ == 0) return;
-        for (int i = 0; i < count; ++i) {
-            if (!shared_)
-                entries_[ids[i] < limit_ ? ids[i] : limit_].moves += times;
-            else if (wanted(ids[i]))
-                rows[i] = copy(ids[i], times);
-        }
+        if (shared_)
+            for_shared(ids, count, [&](int i) { rows[i] = copy(ids[i], times); });
+        else if (limit_ > 0)
+            for (int i = 0; i < count; ++i) entries_[ids[i] < limit_ ? ids[i] : limit_].moves += times;
     }
 
     // The row, which will be moved so many times.
@@ -166,7 +162,21 @@ class Copies {
         return power;
     }
 
-    bool wanted(uint32_t id) const { return id < limit_ && shared_->has(id); }
+    // Calls body(i) for the ids[i] in `shared`, which are sorted out first: who comes is hard to foretell.
+    template <class Body>
+    void for_shared(const uint32_t* ids, int count, Body body) const {
+        constexpr int some = 64;
+        int places[some];
+        for (int from = 0; from < count; from += some) {
+            int found = 0;
+            for (int i = from; i < from + some && i < count; ++i) {
+                places[found] = i;
+                found += shared_->has(ids[i]);
+            }
+            for (int f = 0; f < found; ++f) body(places[f]);
+        }
+    }
+
     Real* home(uint32_t id) const { return home_ + uint64_t(id) * stride_; }
     Real* own(uint32_t entry) const { return own_ + uint64_t(entry) * stride_; }
 
@@ -198,13 +208,21 @@ class Copies {
 
     template <bool to_move, class Body>
     void each(uint32_t rest, uint32_t divisor, Body body) const {
-        const auto wanted = [&](uint32_t i) { return i < count_ && entries_[i].id % divisor == rest; };
-        for (uint32_t i = 0; i < count_; ++i) {
-            if (wanted(i + ahead)) {
-                prefetch<to_move>(home(entries_[i + ahead].id), stride_);
-                prefetch<!to_move>(own(i + ahead), stride_);
+        constexpr uint32_t some = 256;
+        uint32_t wanted[some];
+        for (uint32_t from = 0; from < count_; from += some) {
+            uint32_t found = 0;
+            for (uint32_t i = from; i < from + some && i < count_; ++i) {
+                wanted[found] = i;
+                found += entries_[i].id % divisor == rest;
             }
-            if (wanted(i)) body(entries_[i], home(entries_[i].id), own(i));
+            for (uint32_t f = 0; f < found; ++f) {
+                if (f + ahead < found) {
+                    prefetch<to_move>(home(entries_[wanted[f + ahead]].id), stride_);
+                    prefetch<!to_move>(own(wanted[f + ahead]), stride_);
+                }
+                body(entries_[wanted[f]], home(entries_[wanted[f]].id), own(wanted[f]));
+            }
         }
     }
 
