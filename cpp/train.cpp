@@ -84,7 +84,8 @@ class Learner {
     // but those rows that all want all the time only between blocks.
     void race() {
         const bool crowded = epoch_.threads > 1 && order_.blocks > 100 * epoch_.threads;
-        Part<Real> part = new_part(0, crowded ? Rule::hot : 0, 0);
+        const uint64_t words = task_.text.vocabulary, rows = words ? words - 1 : 0;  // a tree has no more
+        Part<Real> part = new_part(0, !crowded ? 0 : rows < Rule::hot ? rows : Rule::hot, 0);
         Block block = new_block();
         while (told() == go_on) {
             const uint64_t turn = __atomic_fetch_add(epoch_.next_block, 1, __ATOMIC_RELAXED);

@@ -73,6 +73,15 @@ Sentences long_text(uint32_t vocabulary) {
     return text;
 }
 
+// Over a hundred blocks for each of two threads.
+Sentences very_long_text(uint32_t vocabulary) {
+    Random random(4);
+    Sentences text;
+    for (size_t tokens = 0; tokens <= 202 * tokens_of_a_block(0, false); tokens += text.back().size())
+        text.push_back(sentence(vocabulary, 1'000, random));
+    return text;
+}
+
 Sentences short_text(uint32_t vocabulary) {
     Random random(2);
     Sentences text;
@@ -275,6 +284,17 @@ void test_rounds(LearnIn<Real> learn, const Corpus& corpus, ContextSettings cont
     }
 }
 
+// So many blocks that threads copy the rows that all want: some of a large vocabulary, all of a small one.
+template <class Real>
+void test_crowd(LearnIn<Real> learn, const Corpus& corpus, Objective objective) {
+    Model<Real> model(corpus, contexts[0].settings, objective, 3, 5);
+    const Outcome before = run_epoch(learn, model.task(), 0, 2);
+    const Outcome after = run_epoch(learn, model.task(), rate, 2);
+    model.check_bounds();
+    CHECK(after.tokens == corpus.ids.size() && after.predictions == before.predictions);
+    CHECK(after.loss < before.loss);
+}
+
 // Rows of every length, as many negatives as make every rest of a tile, windows longer than any sentence.
 template <class Real>
 void test_shapes(LearnIn<Real> learn, const Corpus& corpus, ContextSettings context, Objective objective) {
@@ -298,10 +318,14 @@ void test_stop(LearnIn<Real> learn, const Corpus& corpus) {
 
 struct Corpora {
     Corpus text{words, long_text(words)}, odd{words, short_text(words)}, one_word{1, short_text(1)},
-        empty{words, {}};
+        empty{words, {}}, crowds[2] = {{words, very_long_text(words)}, {300, very_long_text(300)}};
 
-    // Subsampling leaves a fifth of the long text, which is long for its blocks' sake alone.
-    Corpora() { std::fill(text.keep.begin(), text.keep.end(), everything / 5); }
+    // Subsampling leaves a fifth of the long text, which is long for its blocks' sake alone, and less of longer
+    // ones.
+    Corpora() {
+        std::fill(text.keep.begin(), text.keep.end(), everything / 5);
+        for (Corpus& each : crowds) std::fill(each.keep.begin(), each.keep.end(), everything / 20);
+    }
 };
 
 using Expected = Outcome[std::size(contexts)][std::size(objectives)];
@@ -319,6 +343,10 @@ void test_set(const std::string& set, LearnIn<Real> learn, const Corpora& corpor
                     test_shapes(learn, *corpus, context, objective);
             });
         }
+    for (const auto& [name, objective] : objectives)
+        test(set + ": a crowd, " + name, [&, objective = objective] {
+            for (const Corpus& corpus : corpora.crowds) test_crowd(learn, corpus, objective);
+        });
     test(set + ": stops when told", [&] { test_stop(learn, corpora.text); });
 }
 
