@@ -126,16 +126,16 @@ class Copies {
     }
 
     // How far each row is to move takes the place of its copy. A single move pulls a row by `share`.
-    FIRTH_HOGWILD void measure(double share, uint32_t parts) {
-        each<false>(0, 1, [&](const Entry& entry, const Real* row, Real* own) {
+    void measure(double share, uint32_t parts) {
+        each<false>(0, 1, [&](const Entry& entry, const Real* row, Real* own) FIRTH_HOGWILD {
             const Real part = Real(share_of_move(share * entry.moves, parts));
             for (uint32_t j = 0; j < stride_; ++j) own[j] = part * (own[j] - row[j]);
         });
     }
 
     // Then the rows move whose ids leave `rest` when divided by `divisor`.
-    FIRTH_HOGWILD void bring_home(uint32_t rest, uint32_t divisor) const {
-        each<true>(rest, divisor, [&](const Entry&, Real* row, const Real* own) {
+    void bring_home(uint32_t rest, uint32_t divisor) const {
+        each<true>(rest, divisor, [&](const Entry&, Real* row, const Real* own) FIRTH_HOGWILD {
             for (uint32_t j = 0; j < stride_; ++j) row[j] += own[j];
         });
     }
