@@ -3,23 +3,15 @@
 #pragma once
 #include "buffer.hpp"
 #include "context.hpp"
-#include "copies.hpp"
 
 namespace firth {
 namespace FIRTH_ISA {
-
-// The rows that a block may concern.
-struct Concerned {
-    List inputs, outputs;
-    explicit Concerned(uint64_t rows) : inputs(rows), outputs(rows) {}
-};
 
 class Block {
   public:
     // With room for so many tokens, each of which may be a sentence. Rows have so many bytes.
     Block(const Text& text, const Noise& noise, uint64_t tokens, uint32_t window, uint64_t row)
         : draws(noise, tokens, row),
-          concerned(text.vocabulary),
           text_(text),
           window_(int(window)),
           words_(tokens + 4 * uint64_t(window)),
@@ -52,7 +44,6 @@ class Block {
     uint64_t passed = 0, tokens = 0;  // of the epoch, before it; and its own
     Random random = Random(0);
     Draws draws;
-    Concerned concerned;  // rows that it may concern, where that is told
 
   private:
     uint64_t sentence_of(uint64_t token) const {  // the last sentence that begins at or before it

@@ -1,8 +1,8 @@
 // Contexts: a position in the text becomes (groups of input ids, target). Each group makes one hidden row.
 //
 // Skip-gram in word2vec.c's roles: every context word is a group of its own and predicts the centre word.
-// CBOW: all context words are one group, and two neighbours may be predicted at once, each from its own group and
-// both with the same negatives. A new architecture is another case of `emit`.
+// CBOW: all context words are one group, and two words far apart may be predicted at once, each from its own group
+// and both with the same negatives. A new architecture is another case of `emit`.
 #pragma once
 #include "random.hpp"
 

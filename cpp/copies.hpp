@@ -2,7 +2,8 @@
 //
 // Rows that all threads want all the time, like those near the root of a tree, would travel from core to core with
 // every prediction; and what becomes of a row that two threads move depends on who comes first. So a thread may
-// learn a block on copies of its own, made as rows are asked for, and bring home how far they have moved.
+// learn a block on copies of its own, made beforehand or as rows are asked for, and bring home how far they have
+// moved.
 #pragma once
 #include <cmath>
 
@@ -71,6 +72,12 @@ class List {
     uint32_t count_ = 0;
 };
 
+// The rows that a block may concern.
+struct Concerned {
+    List inputs, outputs;
+    explicit Concerned(uint64_t rows) : inputs(rows), outputs(rows) {}
+};
+
 template <class Real>
 class Copies {
   public:
@@ -91,7 +98,7 @@ class Copies {
     // Copies of all rows below the limit, where it is they that are copied.
     FIRTH_HOGWILD void take_all() {
         for (; count_ < limit_; ++count_) {
-            entries_[count_] = {count_, 0, table_};
+            entries_[count_] = {count_, 0, nullptr};
             prefetch<false>(home(count_ + ahead), stride_);
             for (uint32_t j = 0; j < stride_; ++j) own(count_)[j] = home(count_)[j];
         }
@@ -107,13 +114,13 @@ class Copies {
     // from memory.
     void foresee(const uint32_t* ids, int count, Real** rows) const {
         find(ids, count, rows);
-        if (shared_) for_shared(ids, count, [&](int i) { rows[i] = expected(ids[i]); });
+        if (shared_) for_shared(ids, count, [&](uint32_t i) { rows[i] = expected(ids[i]); });
     }
 
     // Each row will be moved so many times. Those in `shared` are copied.
     void take(const uint32_t* ids, int count, uint32_t times, Real** rows) {
         if (shared_)
-            for_shared(ids, count, [&](int i) { rows[i] = copy(ids[i], times); });
+            for_shared(ids, count, [&](uint32_t i) { rows[i] = copy(ids[i], times); });
         else if (limit_ > 0)
             for (int i = 0; i < count; ++i) entries_[ids[i] < limit_ ? ids[i] : limit_].moves += times;
     }
@@ -141,7 +148,7 @@ class Copies {
     }
 
     void forget() {
-        for (uint32_t i = 0; i < count_; ++i) entries_[i].slot->entry = 0;
+        for (uint32_t i = 0; i < count_ && shared_; ++i) entries_[i].slot->entry = 0;
         count_ = 0;
     }
 
@@ -151,7 +158,7 @@ class Copies {
     };
     struct Entry {
         uint32_t id, moves;
-        Slot* slot;
+        Slot* slot;  // null where all rows are copied
     };
 
     static constexpr uint32_t ahead = 8;  // so many rows further on are fetched from memory
@@ -162,19 +169,29 @@ class Copies {
         return power;
     }
 
-    // Calls body(i) for the ids[i] in `shared`, which are sorted out first: who comes is hard to foretell.
+    // Of 0...count, calls body(places, found) with those that are wanted, some at a time: who comes is hard to
+    // foretell, so they are sorted out first, without a branch to mispredict.
+    template <class Wanted, class Body>
+    static void sort_out(uint32_t count, Wanted wanted, Body body) {
+        constexpr uint32_t some = 256;
+        uint32_t places[some];
+        for (uint32_t from = 0; from < count; from += some) {
+            uint32_t found = 0;
+            for (uint32_t i = from; i < from + some && i < count; ++i) {
+                places[found] = i;
+                found += wanted(i);
+            }
+            body(places, found);
+        }
+    }
+
+    // Calls body(i) for the ids[i] in `shared`.
     template <class Body>
     void for_shared(const uint32_t* ids, int count, Body body) const {
-        constexpr int some = 64;
-        int places[some];
-        for (int from = 0; from < count; from += some) {
-            int found = 0;
-            for (int i = from; i < from + some && i < count; ++i) {
-                places[found] = i;
-                found += shared_->has(ids[i]);
-            }
-            for (int f = 0; f < found; ++f) body(places[f]);
-        }
+        const auto wanted = [&](uint32_t i) { return shared_->has(ids[i]); };
+        sort_out(uint32_t(count), wanted, [&](const uint32_t* places, uint32_t found) {
+            for (uint32_t f = 0; f < found; ++f) body(places[f]);
+        });
     }
 
     Real* home(uint32_t id) const { return home_ + uint64_t(id) * stride_; }
@@ -208,22 +225,16 @@ class Copies {
 
     template <bool to_move, class Body>
     void each(uint32_t rest, uint32_t divisor, Body body) const {
-        constexpr uint32_t some = 256;
-        uint32_t wanted[some];
-        for (uint32_t from = 0; from < count_; from += some) {
-            uint32_t found = 0;
-            for (uint32_t i = from; i < from + some && i < count_; ++i) {
-                wanted[found] = i;
-                found += entries_[i].id % divisor == rest;
-            }
+        const auto wanted = [&](uint32_t i) { return entries_[i].id % divisor == rest; };
+        sort_out(count_, wanted, [&](const uint32_t* places, uint32_t found) {
             for (uint32_t f = 0; f < found; ++f) {
                 if (f + ahead < found) {
-                    prefetch<to_move>(home(entries_[wanted[f + ahead]].id), stride_);
-                    prefetch<!to_move>(own(wanted[f + ahead]), stride_);
+                    prefetch<to_move>(home(entries_[places[f + ahead]].id), stride_);
+                    prefetch<!to_move>(own(places[f + ahead]), stride_);
                 }
-                body(entries_[wanted[f]], home(entries_[wanted[f]].id), own(wanted[f]));
+                body(entries_[places[f]], home(entries_[places[f]].id), own(places[f]));
             }
-        }
+        });
     }
 
     Real* home_;

@@ -100,9 +100,13 @@ class Learner {
         }
     }
 
+    struct Foreseen {
+        Block block;
+        Concerned rows;
+    };
     struct Share {  // of a round
         Part<Real> part;
-        Block blocks[2];  // this round's, and the next one's
+        Foreseen blocks[2];  // this round's, and the next one's
     };
 
     // The same whatever the number of threads: blocks are learnt in rounds. A row that only one block of a round
@@ -117,7 +121,7 @@ class Learner {
         const auto share = [=](uint32_t p) -> Share& { return *static_cast<Share*>(shares[p]); };
         for (uint32_t p = me; p < blocks_of_a_round; p += threads)
             shares[p] = new Share{new_part(vocabulary, vocabulary, vocabulary, &inputs, &outputs),
-                                  {new_block(), new_block()}};
+                                  {{new_block(), Concerned(vocabulary)}, {new_block(), Concerned(vocabulary)}}};
 
         uint64_t first = *epoch_.next_block;
         uint32_t size = size_of_round(first), odd = 0;
@@ -125,13 +129,13 @@ class Learner {
         while (meet(epoch_, true) && size > 0) {
             one_inputs.clear(), one_outputs.clear(), inputs.clear(), outputs.clear();
             for (uint32_t p = 0; p < size; ++p) {
-                const Concerned& rows = share(p).blocks[odd].concerned;
+                const Concerned& rows = share(p).blocks[odd].rows;
                 rows.inputs.each([&](uint32_t id) { one_inputs.add(id, inputs); });
                 rows.outputs.each([&](uint32_t id) { one_outputs.add(id, outputs); });
             }
             for (uint32_t p = me; p < size; p += threads) {
                 share(p).part.forget();
-                learn_block(share(p).blocks[odd], share(p).part);
+                learn_block(share(p).blocks[odd].block, share(p).part);
                 measure(share(p).part, size);
             }
             const uint32_t next_size = size_of_round(first + size);
@@ -166,14 +170,16 @@ class Learner {
 
     void learn_block(Block& block, Part<Real>& part) {
         part.tally = {};
+        part.tally.tokens = block.tokens;
         for (const Stretch& stretch : block) {
             const double done = double(block.passed + stretch.from) / double(task_.text.tokens);
             rate_ = Real(epoch_.rate_from + (epoch_.rate_to - epoch_.rate_from) * done);
             learn_stretch(stretch, block, part);
-            part.tally.tokens = stretch.to;
-            if (stopped()) break;
+            if (stopped()) {
+                part.tally.tokens = stretch.to;
+                break;
+            }
         }
-        if (!stopped()) part.tally.tokens = block.tokens;
         finish(part);
         take_up(part);
         finish(part);
@@ -185,14 +191,14 @@ class Learner {
 
     // Open a block and tell which rows it may concern, without windows and choices among draws: hardly more than
     // it will.
-    void foresee_block(uint64_t turn, Block& block) {
-        block.open(order_, epoch_, turn);
-        block.concerned.inputs.clear(), block.concerned.outputs.clear();
-        const auto may_pick = [&](uint32_t id) { block.concerned.outputs.add(id); };
-        Draws draws = block.draws;
-        for (const Stretch& stretch : block) {
+    void foresee_block(uint64_t turn, Foreseen& next) {
+        next.block.open(order_, epoch_, turn);
+        next.rows.inputs.clear(), next.rows.outputs.clear();
+        const auto may_pick = [&](uint32_t id) { next.rows.outputs.add(id); };
+        Draws draws = next.block.draws;
+        for (const Stretch& stretch : next.block) {
             const int behind = apart(task_.context, stretch, Rule::targets);
-            for (int at = 0; at < stretch.size; ++at) block.concerned.inputs.add(stretch.ids[at]);
+            for (int at = 0; at < stretch.size; ++at) next.rows.inputs.add(stretch.ids[at]);
             for (int at = stretch.begin; at < stretch.begin + behind; ++at)
                 Rule::foresee(task_, stretch.ids[at], draws, may_pick);
             for (int at = stretch.begin + behind; at < stretch.end; ++at) may_pick(stretch.ids[at]);
