@@ -25,7 +25,7 @@ class Alone:
     def epoch_ended(self, row):
         return row
 
-    def rest(self, position, *, leaving):
+    def rest(self, position, *, ended=None, leaving=False):
         return False
 
 

@@ -11,6 +11,7 @@ from stopping import Broken, break_after_save, firth_train, saved_parts, write_t
 from training import COMBINATIONS, clusters, parts, word2vec
 
 import firth
+from firth import crew, train
 
 pytestmark = pytest.mark.usefixtures("often")
 
@@ -63,7 +64,7 @@ def test_a_checkpoint_at_every_moment_goes_on_to_the_same_bytes(tmp_path, text, 
         with monkeypatch.context() as patch, suppress(Broken):
             break_after_save(patch)
             model.resume(progress=False)
-    assert positions == sorted(set(positions))
+    assert positions == sorted(positions)  # one comes twice where nobody has learnt a block in between
     assert (1, 0) in positions
     assert parts(firth.load(path))[1] == whole.weights.output[:, :20].tobytes()
     assert firth.load(path).vectors.matrix.tobytes() == whole.vectors.matrix.tobytes()
@@ -80,6 +81,31 @@ def test_several_threads_rest_and_go_on(tmp_path, text):
         text, checkpoint=firth.Checkpoint(tmp_path / "model.firth", every=1e-9), progress=False
     )
     assert [row.loss for row in three.history] == pytest.approx([row.loss for row in one.history], rel=1e-6)
+
+
+@pytest.mark.parametrize("deterministic", [False, True])
+def test_a_rest_before_the_first_block_is_not_the_end_of_an_epoch(tmp_path, text, monkeypatch, deterministic):
+    """However late the threads begin, callbacks are told of each epoch once, and nothing is lost."""
+    told, late, work = [], set(), crew.Crew.work
+
+    class Late(crew.Crew):
+        def work(self, report, *, interrupted):
+            if len(told) in late:
+                return work(self, report, interrupted=interrupted)
+            late.add(len(told))  # the first time in each epoch
+            return report() and False
+
+    monkeypatch.setattr(train, "Crew", Late)
+    settings = {"epochs": 2, "deterministic": deterministic}
+    model = word2vec(**settings).fit(
+        text,
+        checkpoint=firth.Checkpoint(tmp_path / "model.firth", every=1e-9),
+        callbacks=[lambda model, row: told.append(row)],
+        progress=False,
+    )
+    assert told == model.history
+    assert late == {0, 1}
+    assert parts(model) == parts(word2vec(**settings).fit(text, progress=False))
 
 
 def test_norms_asked_for_while_it_learns_are_not_kept(tmp_path, text):

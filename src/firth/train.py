@@ -76,8 +76,8 @@ class Attendant(Protocol):
     def epoch_ended(self, row: EpochRow) -> EpochRow:
         """Nobody learns, an epoch is over: the row to keep in the history."""
 
-    def rest(self, position: Position, *, leaving: bool) -> bool:
-        """Nobody learns: after a true report, at the end of each epoch, and when Ctrl-C makes all leave.
+    def rest(self, position: Position, *, ended: EpochRow | None = None, leaving: bool = False) -> bool:
+        """Nobody learns: after a true report, when an epoch has `ended`, and when Ctrl-C makes all leave.
 
         A true answer ends the training.
         """
@@ -213,7 +213,7 @@ class Loop:
             history[-1] = attendant.epoch_ended(history[-1])
             position = Position(number + 1)
             try:
-                if attendant.rest(position, leaving=False):
+                if attendant.rest(position, ended=history[-1]):
                     break
             except KeyboardInterrupt:
                 if exact:
@@ -243,7 +243,7 @@ def _learn(epoch: _Epoch, attendant: Attendant, exact: bool) -> bool:
     """Learn an epoch; true if `attendant` ended the training within."""
     while not epoch.learn(lambda: attendant.report(epoch.status()), exact):
         epoch.check()
-        if attendant.rest(epoch.position(), leaving=False):
+        if attendant.rest(epoch.position()):
             return True
     attendant.report(epoch.status())  # the end, however short the epoch was
     epoch.check()

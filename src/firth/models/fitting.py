@@ -50,7 +50,7 @@ class Fitting:
         """The row with the loss of the text held out."""
         return replace(row, held_out_loss=self.held_out_loss()) if self.held_out_loss else row
 
-    def rest(self, position: Position, *, leaving: bool) -> bool:
+    def rest(self, position: Position, *, ended: EpochRow | None = None, leaving: bool = False) -> bool:
         """Save where that is wanted, and tell callbacks of an epoch that ended; true to stop for good.
 
         While nobody learns the model knows where its training stands, and saves that too.
@@ -60,8 +60,8 @@ class Fitting:
             self.model.unfinished = replace(self.unfinished, position=position)
         left = False
         try:
-            if not leaving and not position.next_block:
-                self.stopping |= self.callbacks.on_epoch(self.model, self.model.history[-1])
+            if ended:
+                self.stopping |= self.callbacks.on_epoch(self.model, ended)
             at_end = self.stopping or position.epoch == self.model.schedule.epochs
             if self.unfinished and not at_end:
                 self._save(self.unfinished.path, leaving)

@@ -89,5 +89,5 @@ class _Trial:
     def epoch_ended(self, row: EpochRow) -> EpochRow:
         return row
 
-    def rest(self, position: Position, *, leaving: bool) -> bool:
+    def rest(self, position: Position, *, ended: EpochRow | None = None, leaving: bool = False) -> bool:
         return True
