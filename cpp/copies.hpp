@@ -1,9 +1,9 @@
 // A thread's own copies of rows that other threads move, too.
 //
-// Rows that all threads want all the time, like those near the root of a tree, would travel from core to core with
-// every prediction; and what becomes of a row that two threads move depends on who comes first. So a thread may
-// learn a block on copies of its own, made beforehand or as rows are asked for, and bring home how far they have
-// moved.
+// Rows that all threads want, like those near the root of a tree, would travel from core to core with every
+// prediction; and what becomes of a row that two threads move depends on who comes first. So a thread may learn on
+// copies of its own, which it keeps, or makes in each block as rows are asked for, and bring home how far they
+// have moved.
 #pragma once
 #include <cmath>
 
@@ -78,36 +78,45 @@ struct Concerned {
     explicit Concerned(uint64_t rows) : inputs(rows), outputs(rows) {}
 };
 
+// The rows that a thread keeps copies of, by how much they are wanted: those of the first tier are exchanged each
+// time, those up to four times as many a fourth as often, and so on.
+struct Tier {
+    uint64_t begin = 0, end = 64, period = 1;
+    void next() { begin = end, end *= 4, period *= 4; }
+};
+
+// As many of `rows` as are worth it where there are so many times to exchange them: each should be 64 times.
+inline uint64_t worth_keeping(uint64_t rows, uint64_t times) {
+    Tier tier;
+    while (tier.begin < rows && times >= 64 * tier.period) tier.next();
+    return tier.begin < rows ? tier.begin : rows;
+}
+
 template <class Real>
 class Copies {
   public:
-    // Of rows of `stride` numbers, those with an id below `limit` are copied, or of these only the ones in
-    // `shared`, at most `capacity` of them; the others are used where they lie.
-    Copies(Real* home, uint32_t stride, uint64_t limit, uint64_t capacity, const Marks* shared)
-        : home_(home),
-          stride_(stride),
-          limit_(limit),
-          shared_(shared),
-          mask_(power_of_two(2 * capacity) - 1),
-          table_(mask_ + 1),
-          entries_(capacity + 1),
-          own_((capacity + ahead) * stride) {
-        for (uint64_t i = 0; i <= mask_; ++i) table_[i] = {0, 0};
-    }
+    double pull = 0;  // how far a single move takes a row to where it belongs
 
-    // Copies of all rows below the limit, where it is they that are copied.
-    FIRTH_HOGWILD void take_all() {
-        for (; count_ < limit_; ++count_) {
-            entries_[count_] = {count_, 0, nullptr};
-            prefetch<false>(home(count_ + ahead), stride_);
-            for (uint32_t j = 0; j < stride_; ++j) own(count_)[j] = home(count_)[j];
-        }
+    // Of rows of `stride` numbers, copies are kept of those with an id below `kept`; the others are used where
+    // they lie.
+    Copies(Real* home, uint32_t stride, uint64_t kept) : Copies(home, stride, kept, kept, 0, nullptr) {}
+
+    // Copies are made, when they are asked for, of the rows in `shared`, at most so many.
+    Copies(Real* home, uint32_t stride, uint64_t most, const Marks& shared)
+        : Copies(home, stride, 0, most, 2 * most, &shared) {}
+
+    // Those kept bring home how far they have moved since, and take up what others have brought; of each tier
+    // those whose turn it is,
+    void exchange(uint64_t turn, uint32_t parts) {
+        for (Tier tier; tier.begin < kept_; tier.next())
+            exchange(tier.begin + turn % tier.period, tier.end < kept_ ? tier.end : kept_, tier.period, parts);
     }
+    // or all: before the first is moved, and after the last.
+    void exchange_all(uint32_t parts) { exchange(0, kept_, 1, parts); }
 
     // Where the rows of so many ids lie, those not in `shared`.
     void find(const uint32_t* ids, int count, Real** rows) const {
-        const uint64_t taken = shared_ ? 0 : limit_;
-        for (int i = 0; i < count; ++i) rows[i] = (ids[i] < taken ? own_ : home_) + uint64_t(ids[i]) * stride_;
+        for (int i = 0; i < count; ++i) rows[i] = (ids[i] < kept_ ? own_ : home_) + uint64_t(ids[i]) * stride_;
     }
 
     // So with those in `shared`, but where there is no copy yet, where one will lie perhaps: they can be fetched
@@ -121,8 +130,8 @@ class Copies {
     void take(const uint32_t* ids, int count, uint32_t times, Real** rows) {
         if (shared_)
             for_shared(ids, count, [&](uint32_t i) { rows[i] = copy(ids[i], times); });
-        else if (limit_ > 0)
-            for (int i = 0; i < count; ++i) entries_[ids[i] < limit_ ? ids[i] : limit_].moves += times;
+        else if (kept_ > 0)
+            for (int i = 0; i < count; ++i) entries_[ids[i] < kept_ ? ids[i] : kept_].moves += times;
     }
 
     // The row, which will be moved so many times.
@@ -132,10 +141,10 @@ class Copies {
         return found;
     }
 
-    // How far each row is to move takes the place of its copy. A single move pulls a row by `share`.
-    void measure(double share, uint32_t parts) {
+    // How far each row is to move takes the place of its copy.
+    void measure(uint32_t parts) {
         each<false>(0, 1, [&](const Entry& entry, const Real* row, Real* own) FIRTH_HOGWILD {
-            const Real part = Real(share_of_move(share * entry.moves, parts));
+            const Real part = Real(share_of_move(pull * entry.moves, parts));
             for (uint32_t j = 0; j < stride_; ++j) own[j] = part * (own[j] - row[j]);
         });
     }
@@ -148,17 +157,31 @@ class Copies {
     }
 
     void forget() {
-        for (uint32_t i = 0; i < count_ && shared_; ++i) entries_[i].slot->entry = 0;
+        for (uint32_t i = 0; i < count_; ++i) entries_[i].slot->entry = 0;
         count_ = 0;
     }
 
   private:
+    Copies(Real* home, uint32_t stride, uint64_t kept, uint64_t copies, uint64_t slots, const Marks* shared)
+        : home_(home),
+          stride_(stride),
+          kept_(kept),
+          shared_(shared),
+          mask_(power_of_two(slots) - 1),
+          table_(mask_ + 1),
+          entries_(copies + 1),
+          own_((copies + ahead) * stride),
+          before_(kept * stride) {
+        for (uint64_t i = 0; i <= mask_; ++i) table_[i] = {0, 0};
+        for (uint64_t i = 0; i <= copies; ++i) entries_[i] = {0, 0, nullptr};
+    }
+
     struct Slot {
         uint32_t id, entry;  // of its number + 1; 0: empty
     };
     struct Entry {
         uint32_t id, moves;
-        Slot* slot;  // null where all rows are copied
+        Slot* slot;
     };
 
     static constexpr uint32_t ahead = 8;  // so many rows further on are fetched from memory
@@ -223,6 +246,23 @@ class Copies {
         return own(slot.entry - 1);
     }
 
+    FIRTH_HOGWILD void exchange(uint64_t from, uint64_t to, uint64_t step, uint32_t parts) {
+        const auto at = [&](Real* rows, uint64_t id) { return rows + id * stride_; };
+        for (uint64_t id = from; id < to; id += step) {
+            if (const uint64_t coming = id + ahead * step; coming < to) {
+                prefetch<true>(at(home_, coming), stride_);
+                prefetch<true>(at(own_, coming), stride_);
+                prefetch<true>(at(before_, coming), stride_);
+            }
+            Real *const row = at(home_, id), *const own = at(own_, id), *const before = at(before_, id);
+            uint32_t& moves = entries_[id].moves;
+            const Real part = Real(share_of_move(pull * moves, parts));
+            for (uint32_t j = 0; j < stride_ && moves; ++j) row[j] += part * (own[j] - before[j]);
+            for (uint32_t j = 0; j < stride_; ++j) own[j] = before[j] = row[j];
+            moves = 0;
+        }
+    }
+
     template <bool to_move, class Body>
     void each(uint32_t rest, uint32_t divisor, Body body) const {
         const auto wanted = [&](uint32_t i) { return entries_[i].id % divisor == rest; };
@@ -239,12 +279,12 @@ class Copies {
 
     Real* home_;
     uint32_t stride_, count_ = 0;
-    uint64_t limit_;
+    uint64_t kept_;
     const Marks* shared_;
     uint64_t mask_;
     Buffer<Slot> table_;  // a power of two, at most half full, probed linearly
     Buffer<Entry> entries_;
-    Buffer<Real> own_;
+    Buffer<Real> own_, before_;  // before_: where those kept were when they were exchanged
 };
 
 }  // namespace FIRTH_ISA

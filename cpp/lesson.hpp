@@ -25,11 +25,10 @@ struct Part {
 
     // A logistic regression's step along h pulls its row by rate * p(1 - p) |h|^2 along that one of dim
     // directions, and p(1 - p) is 1/4 at most; taken twice, since rows do not lie evenly in all directions.
-    void measure(double rate, double hidden_square, double output_square, uint32_t parts) {
-        input.measure(rate / 2 * output_square, parts);
-        output.measure(rate / 2 * hidden_square, parts);
-        bias.measure(rate / 4, parts);
+    void pull(double rate, double hidden_square, double output_square) {
+        input.pull = rate / 2 * output_square, output.pull = rate / 2 * hidden_square, bias.pull = rate / 4;
     }
+    void measure(uint32_t parts) { input.measure(parts), output.measure(parts), bias.measure(parts); }
     void bring_home(uint32_t rest, uint32_t divisor) const {
         input.bring_home(rest, divisor), output.bring_home(rest, divisor), bias.bring_home(rest, divisor);
     }
@@ -39,13 +38,14 @@ struct Part {
 template <class Real, class Rule>
 class Lesson {
   public:
-    // With room for so many input rows and output rows.
-    Lesson(const Task<Real>& task, uint64_t inputs, uint64_t outputs)
+    // With room for so many input rows and output rows. All numbers of `zeros` are and stay zero.
+    Lesson(const Task<Real>& task, uint64_t inputs, uint64_t outputs, Real* zeros)
         : task_(task),
+          zeros_(zeros),
           input_ids_(inputs),
           output_ids_(outputs),
           ends_(inputs),
-          rows_(2 + outputs),
+          rows_(2 + outputs + tile<Real>),
           input_rows_(inputs),
           errors_(inputs),
           signs_(2 * outputs + lanes<Real>),
@@ -75,9 +75,10 @@ class Lesson {
         *(Loose<Real>*)(outputs_.signs + 2 * picked.count) = Loose<Real>{};
     }
 
-    // Where its output rows lie, which are to be asked for, behind at most two input rows.
+    // Where its output rows lie, which are to be asked for, behind at most two input rows. Behind them come zeros.
     void locate(const Part<Real>& part) {
         part.output.foresee(outputs_.ids, outputs_.count, outputs_.rows);
+        for (int k = 0; k < tile<Real>; ++k) outputs_.rows[outputs_.count + k] = zeros_;
         asked_ = 2, to_ask_ = 2 + Rule::far(outputs_);
     }
     void locate(const Part<Real>& part, uint32_t input) { part.input.foresee(&input, 1, rows_ + --asked_); }
@@ -123,7 +124,7 @@ class Lesson {
     // ten of a window at once analogies lose half a point.
     void score(Lesson& next_one) {
         next([&]<int H>() {
-            for_tiles<Real>(outputs_.count, [&]<int T>(int k) {
+            for_outputs([&]<int T>(int k) {
                 scores(k) = dots<H, T>(hidden_ + learnt_, outputs_.rows + k, width(), next_one.ahead());
             });
         });
@@ -160,10 +161,18 @@ class Lesson {
             body.template operator()<1>();
     }
 
+    // Where numbers of rows vary they are made up to half tiles with zeros: a branch for each would be
+    // mispredicted.
+    template <class Body>
+    void for_outputs(Body body) {
+        constexpr int by = Rule::varied && tile < Real >> 1 ? tile<Real> / 2 : 1;
+        for_tiles<tile<Real>, by>((outputs_.count + by - 1) / by * by, body);
+    }
+
     template <int H>
     void step(Lesson& next_one) {
-        for_tiles<Real>(outputs_.count, [&]<int T>(int k) {
-            const bool home = direct_ && k + T == outputs_.count;
+        for_outputs([&]<int T>(int k) {
+            const bool home = direct_ && k + T >= outputs_.count;
             FIRTH_ISA::step<H, T>(hidden_ + learnt_, outputs_.rows + k, (const Real*)&scores(k),
                                   home && k > 0 ? errors_ + learnt_ : nullptr,
                                   (home ? hidden_ : errors_) + learnt_, width(), home || k > 0, next_one.ahead());
@@ -189,7 +198,7 @@ class Lesson {
 
     void combine(int c) {
         const int begin = begin_of(c), rows = prediction_.ends[c] - begin;
-        for_tiles<Real>(width(), [&]<int T>(int v) {
+        for_tiles<tile<Real>>(width(), [&]<int T>(int v) {
             add_rows<T, Real>(input_rows_ + begin, rows, v, share(rows), combined_[c]);
         });
     }
@@ -205,7 +214,8 @@ class Lesson {
             for (int i = begin; i < end; ++i)
                 if (!frozen[prediction_.ids[i]]) rows[moved++] = input_rows_[i];
         }
-        for_tiles<Real>(width(), [&]<int T>(int v) { add_to_rows<T, Real>(rows, moved, v, scale, errors_[c]); });
+        for_tiles<tile<Real>>(width(),
+                              [&]<int T>(int v) { add_to_rows<T, Real>(rows, moved, v, scale, errors_[c]); });
     }
 
     template <int H>
@@ -224,6 +234,7 @@ class Lesson {
     }
 
     const Task<Real>& task_;
+    Real* const zeros_;
     Buffer<uint32_t> input_ids_, output_ids_;
     Buffer<int> ends_;
     Buffer<Real*> rows_, input_rows_, errors_;

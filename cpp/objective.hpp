@@ -53,9 +53,10 @@ enum class Link { logistic, softmax };
 // needs to pick the rows of a target it may have fetched from memory beforehand. Ids come by falling frequency,
 // those of inner nodes by falling weight.
 struct Rule {
-    static constexpr bool alike = false;  // predictions of neighbours look at much the same output rows
-    static constexpr int targets = 2;     // so many may share the other output rows
-    static constexpr uint64_t hot = 256;  // the output rows below this id are wanted by all threads all the time
+    static constexpr bool alike = false;     // predictions of neighbours look at much the same output rows
+    static constexpr int targets = 2;        // so many may share the other output rows
+    static constexpr bool varied = false;    // predictions look at different numbers of output rows
+    static constexpr uint64_t wanted = 256;  // the output rows below this id by all threads
 
     template <class Real>
     static void expect(const Task<Real>&, uint32_t) {}
@@ -92,7 +93,9 @@ struct NegativeSampling : Rule {
 // P(w|h) = product over w's path of s(+-theta.h) (Morin & Bengio 2005; Mikolov et al. 2013b).
 struct HierarchicalSoftmax : Rule {
     static constexpr bool alike = true;
+    static constexpr bool varied = true;
     static constexpr int targets = 1;
+    static constexpr uint64_t wanted = 4096, hot = 256;  // the nodes below this id lie in a core's own cache
     static constexpr Link link = Link::logistic;
     static constexpr bool biased = false;
 
@@ -138,7 +141,7 @@ struct HierarchicalSoftmax : Rule {
 struct Softmax : Rule {
     static constexpr Link link = Link::softmax;
     static constexpr bool biased = false;
-    static constexpr uint64_t hot = 0;  // it wants all of them as much
+    static constexpr uint64_t wanted = 0;  // it wants all of them as much
 
     template <class Real>
     static void pick(const Task<Real>& task, const Prediction& of, Draws&, Outputs<Real>& out) {

@@ -22,6 +22,10 @@ inline uint64_t stream_key(uint64_t seed, uint64_t purpose, uint64_t index) {
     return hashed(hashed(hashed(seed) ^ purpose) ^ index);
 }
 
+inline uint64_t least_of(uint64_t a, uint64_t b) {
+    return a < b ? a : b;
+}
+
 class Random {
   public:
     explicit Random(uint64_t key) : at_(key) {}
@@ -68,7 +72,7 @@ class Draws {
   public:
     // For blocks of so many tokens, and rows of so many bytes.
     Draws(const Noise& noise, uint64_t tokens, uint64_t row)
-        : noise_(noise), pool_(noise.size <= enough ? 0 : least_of(tokens, in_cache(row))) {}
+        : noise_(noise), pool_(noise.size <= enough ? 0 : uint32_t(least_of(tokens, in_cache(row)))) {}
 
     void start(Random& random) {
         source_ = Random(random.next()), picks_ = Random(random.next());
@@ -94,9 +98,8 @@ class Draws {
     static constexpr uint64_t cache = 1 << 18;  // bytes of it that the rows of a pool may fill
     static constexpr int batch = 64, renewed = batch / 5;
 
-    static uint32_t least_of(uint64_t a, uint64_t b) { return uint32_t(a < b ? a : b); }
     static uint32_t in_cache(uint64_t row) {
-        const uint32_t rows = least_of(cache / row, most);
+        const uint32_t rows = uint32_t(least_of(cache / row, most));
         return rows < fewest ? fewest : rows;
     }
 

@@ -170,20 +170,16 @@ FIRTH_HOGWILD inline void add_to_rows(Real* const* rows, int count, int v, Real 
     }
 }
 
-// Calls body.operator()<T>(k) for tiles of T rows from the k-th on that cover m rows.
-template <int full, class Body, int... T>
-inline void for_tiles(int m, Body body, std::integer_sequence<int, T...>) {
+// Calls body.operator()<T>(k) for tiles of T rows from the k-th on that cover m rows: full ones, and one with the
+// rest. Both m and all T are multiples of `by`.
+template <int full, int by = 1, class Body>
+inline void for_tiles(int m, Body body) {
     int k = 0;
     for (; k + full <= m; k += full) body.template operator()<full>(k);
-    (void)((m - k == T && (body.template operator()<T>(k), true)) || ...);
-}
-
-template <class Real, class Body>
-inline void for_tiles(int m, Body body) {
-    []<int... T>(int m, Body body, std::integer_sequence<int, T...>) {
-        for_tiles<tile<Real>>(m, body, std::integer_sequence<int, T + 1 ...>());
+    [&]<int... I>(std::integer_sequence<int, I...>) {
+        (void)((m - k == by * (I + 1) && (body.template operator()<by*(I + 1)>(k), true)) || ...);
     }
-    (m, body, std::make_integer_sequence<int, tile<Real> - 1>());
+    (std::make_integer_sequence<int, full / by - 1>());
 }
 
 }  // namespace FIRTH_ISA

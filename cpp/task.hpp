@@ -79,6 +79,10 @@ constexpr uint64_t tokens_of_a_block(uint64_t text, bool in_rounds) {
     return !in_rounds ? 2'000 : hundredth < 1 ? 1 : hundredth < 125 ? hundredth : 125;
 }
 
+// Threads that race keep copies of the rows that all want, in so many bytes each, and as many bytes again of what
+// these were.
+constexpr uint64_t room_for_copies = 2 << 20;
+
 // Where those threads wait for one another. All zero at first.
 struct Meeting {
     uint32_t arrived, number;  // how many have come to this meeting, and how many meetings there were

@@ -57,22 +57,29 @@ class Learner {
           counters_(counters),
           order_(task.text.tokens, epoch.meeting, epoch.seed, epoch.number),
           most_outputs_(outputs),
-          lessons_{
-              {task, inputs, outputs}, {task, inputs, outputs}, {task, inputs, outputs}, {task, inputs, outputs}} {
+          zeros_(task.weights.stride),
+          lessons_{{task, inputs, outputs, zeros_},
+                   {task, inputs, outputs, zeros_},
+                   {task, inputs, outputs, zeros_},
+                   {task, inputs, outputs, zeros_}} {
+        for (uint32_t i = 0; i < task.weights.stride; ++i) zeros_[i] = 0;
     }
 
-    // The matrices for one block, where the first so many rows of each are copied when they are asked for.
-    Part<Real> new_part(uint64_t inputs, uint64_t outputs, uint64_t biases, const Marks* shared_inputs = nullptr,
-                        const Marks* shared_outputs = nullptr) const {
+    // The matrices for a thread that keeps copies of so many output rows,
+    Part<Real> new_part(uint64_t kept) const {
         const Weights<Real>& weights = task_.weights;
-        const auto capacity = [&](uint64_t limit, uint64_t most) {
-            const uint64_t rows = limit < task_.text.vocabulary ? limit : task_.text.vocabulary;
-            return rows < most ? rows : most;
-        };
-        const uint64_t words = order_.tokens + 2 * task_.context.window, picked = order_.tokens * most_outputs_;
-        return {{weights.input, weights.stride, inputs, capacity(inputs, words), shared_inputs},
-                {weights.output, weights.stride, outputs, capacity(outputs, picked), shared_outputs},
-                {weights.bias, 1, biases, capacity(biases, picked), shared_outputs}};
+        return {{weights.input, weights.stride, 0}, {weights.output, weights.stride, kept}, {weights.bias, 1, 0}};
+    }
+
+    // and for a block that shares rows with others.
+    Part<Real> new_part(const Marks& inputs, const Marks& outputs) const {
+        const Weights<Real>& weights = task_.weights;
+        const auto least = [&](uint64_t most) { return least_of(most, task_.text.vocabulary); };
+        const uint64_t words = least(order_.tokens + 2 * task_.context.window);
+        const uint64_t picked = least(order_.tokens * most_outputs_);
+        return {{weights.input, weights.stride, words, inputs},
+                {weights.output, weights.stride, picked, outputs},
+                {weights.bias, 1, picked, outputs}};
     }
 
     Block new_block() const {
@@ -81,23 +88,23 @@ class Learner {
     }
 
     // Hogwild (Niu et al. 2011): whoever is free takes the next block, and all move the same rows without locks;
-    // but those rows that all want all the time only between blocks.
+    // but those rows that all want, of which each keeps copies, between blocks alone.
     void race() {
-        const bool crowded = epoch_.threads > 1 && order_.blocks > 100 * epoch_.threads;
         const uint64_t words = task_.text.vocabulary, rows = words ? words - 1 : 0;  // a tree has no more
-        Part<Real> part = new_part(0, !crowded ? 0 : rows < Rule::hot ? rows : Rule::hot, 0);
+        const uint64_t room = room_for_copies / (task_.weights.stride * sizeof(Real));
+        const uint64_t wanted = epoch_.threads == 1 ? 0 : least_of(Rule::wanted, least_of(rows, room));
+        Part<Real> part = new_part(worth_keeping(wanted, order_.blocks / epoch_.threads));
         Block block = new_block();
-        while (told() == go_on) {
+        part.output.exchange_all(epoch_.threads);
+        for (uint64_t turns = 1; told() == go_on; ++turns) {
             const uint64_t turn = __atomic_fetch_add(epoch_.next_block, 1, __ATOMIC_RELAXED);
-            if (turn >= order_.blocks) return;
+            if (turn >= order_.blocks) break;
             block.open(order_, epoch_, turn);
-            part.output.take_all();
             learn_block(block, part);
-            measure(part, epoch_.threads);
-            part.bring_home(0, 1);
-            part.forget();
+            part.output.exchange(turns, epoch_.threads);
             publish(part.tally);
         }
+        part.output.exchange_all(epoch_.threads);
     }
 
     struct Foreseen {
@@ -120,7 +127,7 @@ class Learner {
         void** const shares = epoch_.meeting->shares;
         const auto share = [=](uint32_t p) -> Share& { return *static_cast<Share*>(shares[p]); };
         for (uint32_t p = me; p < blocks_of_a_round; p += threads)
-            shares[p] = new Share{new_part(vocabulary, vocabulary, vocabulary, &inputs, &outputs),
+            shares[p] = new Share{new_part(inputs, outputs),
                                   {{new_block(), Concerned(vocabulary)}, {new_block(), Concerned(vocabulary)}}};
 
         uint64_t first = *epoch_.next_block;
@@ -136,7 +143,7 @@ class Learner {
             for (uint32_t p = me; p < size; p += threads) {
                 share(p).part.forget();
                 learn_block(share(p).blocks[odd].block, share(p).part);
-                measure(share(p).part, size);
+                share(p).part.measure(size);
             }
             const uint32_t next_size = size_of_round(first + size);
             for (uint32_t p = me; p < next_size; p += threads)
@@ -156,11 +163,6 @@ class Learner {
     uint32_t size_of_round(uint64_t first) const {
         const uint64_t left = first < order_.blocks ? order_.blocks - first : 0;
         return left < blocks_of_a_round ? uint32_t(left) : blocks_of_a_round;
-    }
-
-    // The lesson taken up last stands for all of the block.
-    void measure(Part<Real>& part, uint32_t parts) const {
-        part.measure(double(rate_), latest_->hidden_square(), latest_->output_square(), parts);
     }
 
     int32_t told() const { return __atomic_load_n(epoch_.stop, __ATOMIC_RELAXED); }
@@ -183,6 +185,8 @@ class Learner {
         finish(part);
         take_up(part);
         finish(part);
+        // The lesson taken up last stands for all of the block.
+        part.pull(double(rate_), latest_->hidden_square(), latest_->output_square());
     }
 
     void finish(Part<Real>& part) {
@@ -262,6 +266,7 @@ class Learner {
     Counters& counters_;
     const Order order_;
     const uint64_t most_outputs_;
+    Buffer<Real> zeros_;
     Lesson<Real, Rule> lessons_[4];
     Lesson<Real, Rule>*first_ = &lessons_[0], *second_ = &lessons_[1], *coming_ = &lessons_[2],
                  *spare_ = &lessons_[3], *latest_ = first_;

@@ -9,6 +9,7 @@
 #include "check.hpp"
 
 void test_context();
+void test_copies();
 void test_ingest();
 void test_ngrams();
 void test_training();
@@ -21,6 +22,7 @@ int main(int count, char** arguments) {
     if (count == 3 && std::strcmp(arguments[1], "--expect") == 0)
         test("the choice is " + std::string(arguments[2]), [&] { CHECK(chosen == arguments[2]); });
     test_context();
+    test_copies();
     test_ingest();
     test_ngrams();
     test_training();
