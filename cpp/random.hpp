@@ -70,9 +70,10 @@ inline uint32_t draw(const Noise& noise, uint64_t random) {
 // rows stay in a core's own cache.
 class Draws {
   public:
-    // For blocks of so many tokens, and rows of so many bytes.
+    // For blocks of so many tokens, and rows of so many bytes. A small block would not use a large pool: half as
+    // many draws as tokens.
     Draws(const Noise& noise, uint64_t tokens, uint64_t row)
-        : noise_(noise), pool_(noise.size <= enough ? 0 : uint32_t(least_of(tokens, in_cache(row)))) {}
+        : noise_(noise), pool_(noise.size <= enough ? 0 : uint32_t(least_of(tokens / 2, in_cache(row)))) {}
 
     void start(Random& random) {
         source_ = Random(random.next()), picks_ = Random(random.next());
