@@ -20,7 +20,7 @@ class Block {
     // Gather the block whose turn it is: its parts of sentences in which a word is left.
     void open(const Order& order, const Epoch& epoch, uint64_t turn) {
         const uint64_t block = order.block(turn), first = block * order.tokens;
-        const uint64_t end = first + order.tokens < text_.tokens ? first + order.tokens : text_.tokens;
+        const uint64_t end = least_of(first + order.tokens, text_.tokens);
         const uint64_t survival = stream_key(epoch.seed, epoch.number, 0);
         random = Random(stream_key(epoch.seed, epoch.number, block + 1));
         draws.start(random);
@@ -28,7 +28,7 @@ class Block {
         uint32_t* room = words_;
         for (uint64_t at = first, sentence = sentence_of(first); at < end; ++sentence) {
             const uint64_t sentence_end = text_.offsets[sentence + 1];
-            const uint64_t to = sentence_end < end ? sentence_end : end;
+            const uint64_t to = least_of(sentence_end, end);
             if (at == to) continue;
             Stretch& stretch = stretches_[count_];
             stretch = {room, 0, 0, 0, at - first, to - first};

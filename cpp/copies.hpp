@@ -89,7 +89,7 @@ struct Tier {
 inline uint64_t worth_keeping(uint64_t rows, uint64_t times) {
     Tier tier;
     while (tier.begin < rows && times >= 64 * tier.period) tier.next();
-    return tier.begin < rows ? tier.begin : rows;
+    return least_of(tier.begin, rows);
 }
 
 template <class Real>
@@ -109,7 +109,7 @@ class Copies {
     // those whose turn it is,
     void exchange(uint64_t turn, uint32_t parts) {
         for (Tier tier; tier.begin < kept_; tier.next())
-            exchange(tier.begin + turn % tier.period, tier.end < kept_ ? tier.end : kept_, tier.period, parts);
+            exchange(tier.begin + turn % tier.period, least_of(tier.end, kept_), tier.period, parts);
     }
     // or all: before the first is moved, and after the last.
     void exchange_all(uint32_t parts) { exchange(0, kept_, 1, parts); }

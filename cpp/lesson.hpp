@@ -78,7 +78,7 @@ class Lesson {
     // Where its output rows lie, which are to be asked for, behind at most two input rows. Behind them come zeros.
     void locate(const Part<Real>& part) {
         part.output.foresee(outputs_.ids, outputs_.count, outputs_.rows);
-        for (int k = 0; k < tile<Real>; ++k) outputs_.rows[outputs_.count + k] = zeros_;
+        for (int k = 0; k < tile<Real> && Rule::varied; ++k) outputs_.rows[outputs_.count + k] = zeros_;
         asked_ = 2, to_ask_ = 2 + Rule::far(outputs_);
     }
     void locate(const Part<Real>& part, uint32_t input) { part.input.foresee(&input, 1, rows_ + --asked_); }
@@ -165,7 +165,7 @@ class Lesson {
     // mispredicted.
     template <class Body>
     void for_outputs(Body body) {
-        constexpr int by = Rule::varied && tile < Real >> 1 ? tile<Real> / 2 : 1;
+        constexpr int by = Rule::varied ? (tile<Real> + 1) / 2 : 1;
         for_tiles<tile<Real>, by>((outputs_.count + by - 1) / by * by, body);
     }
 

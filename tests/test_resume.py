@@ -64,7 +64,7 @@ def test_a_checkpoint_at_every_moment_goes_on_to_the_same_bytes(tmp_path, text, 
         with monkeypatch.context() as patch, suppress(Broken):
             break_after_save(patch)
             model.resume(progress=False)
-    assert positions == sorted(positions)  # one comes twice where nobody has learnt a block in between
+    assert positions == sorted(set(positions))
     assert (1, 0) in positions
     assert parts(firth.load(path))[1] == whole.weights.output[:, :20].tobytes()
     assert firth.load(path).vectors.matrix.tobytes() == whole.vectors.matrix.tobytes()

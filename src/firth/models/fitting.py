@@ -6,7 +6,6 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from firth.checkpoint import Encoded, Origin, Unfinished
@@ -64,7 +63,9 @@ class Fitting:
                 self.stopping |= self.callbacks.on_epoch(self.model, ended)
             at_end = self.stopping or position.epoch == self.model.schedule.epochs
             if self.unfinished and not at_end:
-                self._save(self.unfinished.path, leaving)
+                before = self.unfinished.position  # where the last checkpoint stands, or training began
+                if leaving or (before.epoch, before.next_block) != (position.epoch, position.next_block):
+                    self._save(replace(self.unfinished, position=position), leaving)
             left = leaving
         finally:
             if not left:
@@ -72,9 +73,10 @@ class Fitting:
             self.model.changed()
         return self.stopping
 
-    def _save(self, path: Path, leaving: bool) -> None:
+    def _save(self, unfinished: Unfinished, leaving: bool) -> None:
         try:
-            self.model.save(path)
+            self.model.save(unfinished.path)
+            self.unfinished = unfinished
         except FileError as error:
             if leaving:
                 raise
