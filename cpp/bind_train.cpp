@@ -145,6 +145,8 @@ void construct(Training<Real>* self, Given<uint32_t> ids, Given<uint64_t> offset
     require(offsets.size() > 0 && offsets.data()[offsets.size() - 1] == ids.size(),
             "the last sentence must end with the ids");
     require(window >= 1, "window must be at least 1");
+    require(vocabulary <= INT32_MAX,
+            "no more than 2,147,483,647 words can be learnt");  // copies are numbered, too
     require(vocabulary <= input.shape(0), "the input matrix needs a row for each word");
     require(output.shape(1) == stride, "input and output rows must have the same length");
     require(stride * sizeof(Real) % 64 == 0, "rows must be multiples of 64 bytes");

@@ -9,37 +9,61 @@ namespace FIRTH_ISA {
 
 class Block {
   public:
-    // With room for so many tokens, each of which may be a sentence. Rows have so many bytes.
-    Block(const Text& text, const Noise& noise, uint64_t tokens, uint32_t window, uint64_t row)
-        : draws(noise, tokens, row),
+    // With room for so many tokens, each of which may be a sentence, to be learnt in so many parts. Rows have so
+    // many bytes.
+    Block(const Text& text, const Noise& noise, uint64_t tokens, uint32_t parts, uint32_t window, uint64_t row)
+        : draws(noise, tokens / parts, row, parts > 1),
           text_(text),
+          parts_(parts),
           window_(int(window)),
           words_(tokens + 4 * uint64_t(window)),
-          stretches_(tokens) {}
+          inputs_(parts > 1 ? tokens + 4 * uint64_t(window) : 0),
+          outputs_(parts > 1 ? tokens + 4 * uint64_t(window) : 0),
+          stretches_(tokens),
+          pieces_(tokens) {}
 
-    // Gather the block whose turn it is: its parts of sentences in which a word is left.
+    // Gather the block whose turn it is: its pieces of sentences in which a word is left.
     void open(const Order& order, const Epoch& epoch, uint64_t turn) {
         const uint64_t block = order.block(turn), first = block * order.tokens;
         const uint64_t end = least_of(first + order.tokens, text_.tokens);
         const uint64_t survival = stream_key(epoch.seed, epoch.number, 0);
         random = Random(stream_key(epoch.seed, epoch.number, block + 1));
         draws.start(random);
-        passed = turn * order.tokens, tokens = end - first, count_ = 0;
+        passed = turn * order.tokens, tokens = end - first, left_ = 0, part_ = 0, next_ = 0;
         uint32_t* room = words_;
+        Stretch* stretch = stretches_;
         for (uint64_t at = first, sentence = sentence_of(first); at < end; ++sentence) {
             const uint64_t sentence_end = text_.offsets[sentence + 1];
             const uint64_t to = least_of(sentence_end, end);
             if (at == to) continue;
-            Stretch& stretch = stretches_[count_];
-            stretch = {room, 0, 0, 0, at - first, to - first};
-            gather(text_, survival, window_, text_.offsets[sentence], at, to, sentence_end, stretch);
-            if (stretch.size > 0) room = stretch.ids + stretch.size - window_, ++count_;
+            *stretch = {room, nullptr, nullptr, 0, 0, 0, at - first, to - first};
+            gather(text_, survival, window_, text_.offsets[sentence], at, to, sentence_end, *stretch);
+            left_ += uint64_t(stretch->end - stretch->begin);
+            if (stretch->size > 0) room = stretch->ids + stretch->size - window_, ++stretch;
             at = to;
         }
     }
 
-    const Stretch* begin() const { return stretches_; }
-    const Stretch* end() const { return stretches_ + count_; }
+    // Go to its next part, as long as the others or a word longer: afterwards the first.
+    void next_part() {
+        uint64_t words = left_ / (parts_ - part_++);
+        left_ -= words;
+        for (count_ = 0; words > 0; ++count_) {
+            Stretch& rest = stretches_[next_];
+            pieces_[count_] = rest.cut(int(least_of(words, uint64_t(rest.end - rest.begin))), window_);
+            words -= uint64_t(pieces_[count_].end - pieces_[count_].begin);
+            next_ += rest.begin == rest.end;
+        }
+        for (uint64_t i = 0; i < count_; ++i) {
+            Stretch& piece = pieces_[i];
+            piece.inputs = parts_ > 1 ? inputs_ + (piece.ids - words_) : piece.ids;
+            piece.outputs = draws.located() ? outputs_ + (piece.ids - words_) : piece.ids;
+        }
+        draws.next_part();
+    }
+
+    const Stretch* begin() const { return pieces_; }
+    const Stretch* end() const { return pieces_ + count_; }
 
     uint64_t passed = 0, tokens = 0;  // of the epoch, before it; and its own
     Random random = Random(0);
@@ -56,10 +80,12 @@ class Block {
     }
 
     const Text& text_;
+    const uint32_t parts_;
     const int window_;
-    Buffer<uint32_t> words_;
-    Buffer<Stretch> stretches_;
-    uint64_t count_ = 0;
+    Buffer<uint32_t> words_, inputs_, outputs_;
+    Buffer<Stretch> stretches_, pieces_;        // of the block; of the part
+    uint64_t left_ = 0, next_ = 0, count_ = 0;  // words behind the part; the first stretch there; pieces
+    uint32_t part_ = 0;                         // the one behind
 };
 
 }  // namespace FIRTH_ISA

@@ -1,4 +1,4 @@
-// Contexts: a position in the text becomes (groups of input ids, target). Each group makes one hidden row.
+// Contexts: a position in the text becomes (groups of input rows, target). Each group makes one hidden row.
 //
 // Skip-gram in word2vec.c's roles: every context word is a group of its own and predicts the centre word.
 // CBOW: all context words are one group, and two words far apart may be predicted at once, each from its own group
@@ -12,17 +12,30 @@ namespace FIRTH_ISA {
 // A run of surviving words of one sentence. The words from `begin` to `end` are predicted; those around them,
 // as many as the window is wide, belong to the same sentence and serve as context.
 struct Stretch {
-    uint32_t* ids;
+    uint32_t *ids, *inputs,
+        *outputs;  // the words; the places of their input rows; of their output rows, if located
     int begin, end, size;
     uint64_t from, to;  // tokens of the block before it, and with it
+
+    // Cuts off the first so many words that are predicted, with what is their context.
+    Stretch cut(int words, int window) {
+        Stretch first = *this;
+        first.end = begin + words;
+        first.to = from + (to - from) * uint64_t(words) / uint64_t(end - begin);
+        begin = first.end, from = first.to;
+        const int before = first.begin > window ? first.begin - window : 0;
+        first.ids += before, first.begin -= before, first.end -= before;
+        first.size = (size < begin + window ? size : begin + window) - before;
+        return first;
+    }
 };
 
 struct Prediction {
     uint32_t targets[2];  // of all groups, or where there are two, of each of two
     int several;          // targets
     int hidden;           // groups
-    uint32_t* ids;        // input ids of all groups, one after another
-    int* ends;            // end of each group in `ids`; at first, each is of one
+    uint32_t* places;     // of the input rows of all groups, one after another
+    int* ends;            // end of each group in `places`; at first, each is of one
 };
 
 // Whether the occurrence at `position` is learnt: it is in the vocabulary and survives subsampling, which its
@@ -56,15 +69,15 @@ inline void gather(const Text& text, uint64_t key, int window, uint64_t sentence
     stretch.size = before + count + after;
 }
 
-// The words around position `at`, put into `ids`. Returns their number.
+// The places of the words around position `at`. Returns their number.
 inline int surround(const ContextSettings& settings, const Stretch& stretch, int at, Random& random,
-                    uint32_t* ids) {
+                    uint32_t* places) {
     const int window = settings.shrink ? 1 + int(random.below(settings.window)) : int(settings.window);
     const int from = at > window ? at - window : 0;
     const int to = at + window < stretch.size ? at + window + 1 : stretch.size;
     // As many as the widest window has, though not all will count: random numbers of turns are mispredicted.
-    for (int i = 0; i < int(settings.window); ++i) ids[i] = stretch.ids[from + i];
-    for (int i = 0; i < int(settings.window); ++i) ids[at - from + i] = stretch.ids[at + 1 + i];
+    for (int i = 0; i < int(settings.window); ++i) places[i] = stretch.inputs[from + i];
+    for (int i = 0; i < int(settings.window); ++i) places[at - from + i] = stretch.inputs[at + 1 + i];
     return to - from - 1;
 }
 
@@ -82,9 +95,9 @@ inline int apart(const ContextSettings& settings, const Stretch& stretch, int mo
 // no hidden rows.
 inline void emit(const ContextSettings& settings, const Stretch& stretch, int at, int second, Random& random,
                  Prediction& out) {
-    const int count = surround(settings, stretch, at, random, out.ids);
+    const int count = surround(settings, stretch, at, random, out.places);
     out.several = second < stretch.end ? 2 : 1;
-    out.targets[0] = stretch.ids[at], out.targets[1] = stretch.ids[out.several == 2 ? second : at];
+    out.targets[0] = stretch.outputs[at], out.targets[1] = stretch.outputs[out.several == 2 ? second : at];
     switch (settings.architecture) {
         case Architecture::skipgram:
             out.hidden = count;
@@ -93,7 +106,7 @@ inline void emit(const ContextSettings& settings, const Stretch& stretch, int at
             out.hidden = count > 0 ? out.several : 0;
             out.ends[0] = count;
             if (out.several == 2)
-                out.ends[1] = count + surround(settings, stretch, second, random, out.ids + count);
+                out.ends[1] = count + surround(settings, stretch, second, random, out.places + count);
             break;
     }
 }

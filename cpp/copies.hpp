@@ -2,12 +2,12 @@
 //
 // Rows that all threads want, like those near the root of a tree, would travel from core to core with every
 // prediction; and what becomes of a row that two threads move depends on who comes first. So a thread may learn on
-// copies of its own, which it keeps, or makes in each block as rows are asked for, and bring home how far they
+// copies of its own, which it keeps, or makes in each round as rows are asked for, and bring home how far they
 // have moved.
 #pragma once
 #include <cmath>
 
-#include "buffer.hpp"
+#include "marks.hpp"
 #include "random.hpp"
 #include "rows.hpp"
 
@@ -23,61 +23,6 @@ inline double share_of_move(double x, uint32_t parts) {
     return parts == 1 || x < 1e-9 ? 1 : ::expm1(-x * parts) / (parts * ::expm1(-x));
 }
 
-// A set of rows: a bit for each id, or, where there are many, for all that leave the same rest; so it may hold
-// some rows too many.
-class Marks {
-  public:
-    static constexpr uint64_t most = 1 << 15;  // bits
-
-    explicit Marks(uint64_t rows) : words_(1), bits_(most / 64) {
-        while (words_ < most / 64 && words_ * 64 < rows) words_ *= 2;
-        clear();
-    }
-    void clear() {
-        for (uint64_t i = 0; i < words_; ++i) bits_[i] = 0;
-    }
-    bool has(uint32_t id) const { return bits_[word(id)] >> id % 64 & 1; }
-    void add(uint32_t id) { bits_[word(id)] |= bit(id); }
-    void add(uint32_t id, Marks& again) {  // there, too, if it was here
-        again.bits_[word(id)] |= bits_[word(id)] & bit(id);
-        add(id);
-    }
-
-  private:
-    uint64_t word(uint32_t id) const { return id / 64 & (words_ - 1); }
-    static uint64_t bit(uint32_t id) { return uint64_t(1) << id % 64; }
-
-    uint64_t words_;  // a power of two
-    Buffer<uint64_t> bits_;
-};
-
-// Such a set as a list, too: it is short, and others read it.
-class List {
-  public:
-    explicit List(uint64_t rows) : marks_(rows), ids_(Marks::most + 1) {}
-    void clear() { marks_.clear(), count_ = 0; }
-    void add(uint32_t id) {
-        ids_[count_] = uint16_t(id % Marks::most);
-        count_ += !marks_.has(id);  // no branch to mispredict
-        marks_.add(id);
-    }
-    template <class Body>
-    void each(Body body) const {
-        for (uint32_t i = 0; i < count_; ++i) body(ids_[i]);
-    }
-
-  private:
-    Marks marks_;
-    Buffer<uint16_t> ids_;  // what is left of each when divided by the number of bits
-    uint32_t count_ = 0;
-};
-
-// The rows that a block may concern.
-struct Concerned {
-    List inputs, outputs;
-    explicit Concerned(uint64_t rows) : inputs(rows), outputs(rows) {}
-};
-
 // The rows that a thread keeps copies of, by how much they are wanted: those of the first tier are exchanged each
 // time, those up to four times as many a fourth as often, and so on.
 struct Tier {
@@ -92,6 +37,42 @@ inline uint64_t worth_keeping(uint64_t rows, uint64_t times) {
     return least_of(tier.begin, rows);
 }
 
+constexpr uint32_t ahead = 8;  // so many rows further on are fetched from memory
+
+// The moves of copies on their way to the rows themselves, where they arrive in the order in which they were sent.
+template <class Real>
+class Homeward {
+  public:
+    explicit Homeward(uint32_t stride) : stride_(stride), moves_(room) {}
+
+    void send(Real* row, const Real* by, bool wanted) {  // no branch to mispredict
+        if (count_ == room) arrive();
+        moves_[count_] = {row, by};
+        count_ += wanted;
+    }
+
+    FIRTH_HOGWILD void arrive() {
+        for (uint32_t i = 0; i < count_; ++i) {
+            if (i + ahead < count_) {
+                prefetch<true>(moves_[i + ahead].row, stride_);
+                prefetch<false>(moves_[i + ahead].by, stride_);
+            }
+            for (uint32_t j = 0; j < stride_; ++j) moves_[i].row[j] += moves_[i].by[j];
+        }
+        count_ = 0;
+    }
+
+  private:
+    static constexpr uint32_t room = 1024;
+    struct Move {
+        Real* row;
+        const Real* by;
+    };
+    const uint32_t stride_;
+    uint32_t count_ = 0;
+    Buffer<Move> moves_;
+};
+
 template <class Real>
 class Copies {
   public:
@@ -99,92 +80,106 @@ class Copies {
 
     // Of rows of `stride` numbers, copies are kept of those with an id below `kept`; the others are used where
     // they lie.
-    Copies(Real* home, uint32_t stride, uint64_t kept) : Copies(home, stride, kept, kept, 0, nullptr) {}
+    Copies(Real* home, uint32_t stride, uint64_t kept) : Copies(home, stride, 0, kept, nullptr) {}
 
-    // Copies are made, when they are asked for, of the rows in `shared`, at most so many.
-    Copies(Real* home, uint32_t stride, uint64_t most, const Marks& shared)
-        : Copies(home, stride, 0, most, 2 * most, &shared) {}
+    // Of so many rows copies are made, when they are asked for, of those in `shared`, at most so many.
+    Copies(Real* home, uint32_t stride, uint64_t rows, uint64_t most, const Marks& shared)
+        : Copies(home, stride, rows, most, &shared) {}
 
     // Those kept bring home how far they have moved since, and take up what others have brought; of each tier
     // those whose turn it is,
     void exchange(uint64_t turn, uint32_t parts) {
-        for (Tier tier; tier.begin < kept_; tier.next())
-            exchange(tier.begin + turn % tier.period, least_of(tier.end, kept_), tier.period, parts);
+        for (Tier tier; tier.begin < most_; tier.next())
+            exchange(tier.begin + turn % tier.period, least_of(tier.end, most_), tier.period, parts);
     }
     // or all: before the first is moved, and after the last.
-    void exchange_all(uint32_t parts) { exchange(0, kept_, 1, parts); }
+    void exchange_all(uint32_t parts) { exchange(0, most_, 1, parts); }
 
-    // Where the rows of so many ids lie, those not in `shared`.
-    void find(const uint32_t* ids, int count, Real** rows) const {
-        for (int i = 0; i < count; ++i) rows[i] = (ids[i] < kept_ ? own_ : home_) + uint64_t(ids[i]) * stride_;
+    // The places of the rows of so many ids: where none are shared the ids themselves, else behind those of all
+    // rows those of the copies. Both may be the same array.
+    void locate(const uint32_t* ids, int count, uint32_t* places) {
+        if (!shared_) return;
+        for (int i = 0; i < count; ++i) places[i] = ids[i];
+        const auto wanted = [&](uint32_t i) { return shared_->has(ids[i]); };
+        sort_out(uint32_t(count), wanted, [&](uint32_t i) { places[i] = first_ + copy(ids[i]); });
+    }
+    uint32_t id(uint32_t place) const { return place - first_ < most_ && shared_ ? ids_[place - first_] : place; }
+
+    // The rows at so many places, each of which will be moved so many times, not 0. Copies of those shared are
+    // asked for and will lie there when they are made.
+    void take(const uint32_t* places, int count, uint32_t times, Real** rows) {
+        if (shared_) return take_shared(places, count, times, rows);
+        for (int i = 0; i < count; ++i)
+            rows[i] = (places[i] < most_ ? own_ : home_) + uint64_t(places[i]) * stride_;
+        for (int i = 0; i < count && most_ > 0; ++i) moves_[least_of(places[i], most_)] += times;
+    }
+    uint32_t asked() const { return asked_; }
+    void make(uint32_t asked) {
+        if (made_ < asked) make_shared(asked);
     }
 
-    // So with those in `shared`, but where there is no copy yet, where one will lie perhaps: they can be fetched
-    // from memory.
-    void foresee(const uint32_t* ids, int count, Real** rows) const {
-        find(ids, count, rows);
-        if (shared_) for_shared(ids, count, [&](uint32_t i) { rows[i] = expected(ids[i]); });
-    }
-
-    // Each row will be moved so many times. Those in `shared` are copied.
-    void take(const uint32_t* ids, int count, uint32_t times, Real** rows) {
-        if (shared_)
-            for_shared(ids, count, [&](uint32_t i) { rows[i] = copy(ids[i], times); });
-        else if (kept_ > 0)
-            for (int i = 0; i < count; ++i) entries_[ids[i] < kept_ ? ids[i] : kept_].moves += times;
+    // What has to be fetched from memory before the row at this place is taken.
+    Real* expected(uint32_t place) const {
+        const uint32_t copy = place - first_;
+        return copy >= most_ ? home(place) : moves_[copy] ? own(copy) : home(ids_[copy]);
     }
 
     // The row, which will be moved so many times.
     Real* row(uint32_t id, uint32_t times) {
         Real* found;
-        find(&id, 1, &found), take(&id, 1, times, &found);
+        locate(&id, 1, &id), take(&id, 1, times, &found), make(asked_);
         return found;
     }
 
     // How far each row is to move takes the place of its copy.
-    void measure(uint32_t parts) {
-        each<false>(0, 1, [&](const Entry& entry, const Real* row, Real* own) FIRTH_HOGWILD {
-            const Real part = Real(share_of_move(pull * entry.moves, parts));
+    FIRTH_HOGWILD void measure(uint32_t parts) {
+        for (uint32_t i = 0; i < made_; ++i) {
+            if (i + ahead < made_) prefetch<false>(home(ids_[queue_[i + ahead]]), stride_);
+            const uint32_t copy = queue_[i];
+            Real *const own = this->own(copy), *const row = home(ids_[copy]);
+            const Real part = Real(share_of_move(pull * moves_[copy], parts));
             for (uint32_t j = 0; j < stride_; ++j) own[j] = part * (own[j] - row[j]);
-        });
+        }
     }
 
-    // Then the rows move whose ids leave `rest` when divided by `divisor`.
-    void bring_home(uint32_t rest, uint32_t divisor) const {
-        each<true>(rest, divisor, [&](const Entry&, Real* row, const Real* own) FIRTH_HOGWILD {
-            for (uint32_t j = 0; j < stride_; ++j) row[j] += own[j];
-        });
+    // Then those move home whose ids leave `rest` when divided by `divisor`. What is read of others is expected
+    // first.
+    void expect() const {
+        __builtin_prefetch(&made_);
+        for (uint32_t i = 0; i < 64; i += 16) __builtin_prefetch(queue_ + i), __builtin_prefetch(ids_ + i);
+    }
+    void send_home(uint32_t rest, uint32_t divisor, Homeward<Real>& moves) const {
+        for (uint32_t i = 0; i < made_; ++i) {
+            const uint32_t copy = queue_[i], id = ids_[copy];
+            moves.send(home(id), own(copy), id % divisor == rest);
+        }
     }
 
     void forget() {
-        for (uint32_t i = 0; i < count_; ++i) entries_[i].slot->entry = 0;
-        count_ = 0;
+        for (uint32_t i = 0; i < count_; ++i) table_[slots_[i]] = 0, moves_[i] = 0;
+        count_ = asked_ = made_ = 0;
     }
 
   private:
-    Copies(Real* home, uint32_t stride, uint64_t kept, uint64_t copies, uint64_t slots, const Marks* shared)
+    Copies(Real* home, uint32_t stride, uint64_t first, uint64_t most, const Marks* shared)
         : home_(home),
           stride_(stride),
-          kept_(kept),
+          first_(uint32_t(first)),
+          most_(uint32_t(most)),
           shared_(shared),
-          mask_(power_of_two(slots) - 1),
+          mask_(power_of_two(shared ? 2 * most : 0) - 1),
           table_(mask_ + 1),
-          entries_(copies + 1),
-          own_((copies + ahead) * stride),
-          before_(kept * stride) {
-        for (uint64_t i = 0; i <= mask_; ++i) table_[i] = {0, 0};
-        for (uint64_t i = 0; i <= copies; ++i) entries_[i] = {0, 0, nullptr};
+          ids_(most + spare),
+          moves_(most + spare),
+          slots_(most + 1),
+          queue_(most + spare),
+          own_(most * stride),
+          before_(shared ? 0 : most * stride) {
+        for (uint64_t i = 0; i <= mask_; ++i) table_[i] = 0;
+        for (uint64_t i = 0; i < most + spare; ++i) moves_[i] = 0;
     }
 
-    struct Slot {
-        uint32_t id, entry;  // of its number + 1; 0: empty
-    };
-    struct Entry {
-        uint32_t id, moves;
-        Slot* slot;
-    };
-
-    static constexpr uint32_t ahead = 8;  // so many rows further on are fetched from memory
+    static constexpr uint32_t spare = 32;  // numbers for what is no copy
 
     static uint64_t power_of_two(uint64_t least) {
         uint64_t power = 1;
@@ -192,58 +187,60 @@ class Copies {
         return power;
     }
 
-    // Of 0...count, calls body(places, found) with those that are wanted, some at a time: who comes is hard to
-    // foretell, so they are sorted out first, without a branch to mispredict.
+    // Calls body(i) for those of 0...count that are wanted: which is hard to foretell, so they are sorted out
+    // first, some at a time, without a branch to mispredict.
     template <class Wanted, class Body>
     static void sort_out(uint32_t count, Wanted wanted, Body body) {
         constexpr uint32_t some = 256;
-        uint32_t places[some];
+        uint32_t sorted[some];
         for (uint32_t from = 0; from < count; from += some) {
             uint32_t found = 0;
             for (uint32_t i = from; i < from + some && i < count; ++i) {
-                places[found] = i;
+                sorted[found] = i;
                 found += wanted(i);
             }
-            body(places, found);
+            for (uint32_t f = 0; f < found; ++f) body(sorted[f]);
         }
-    }
-
-    // Calls body(i) for the ids[i] in `shared`.
-    template <class Body>
-    void for_shared(const uint32_t* ids, int count, Body body) const {
-        const auto wanted = [&](uint32_t i) { return shared_->has(ids[i]); };
-        sort_out(uint32_t(count), wanted, [&](const uint32_t* places, uint32_t found) {
-            for (uint32_t f = 0; f < found; ++f) body(places[f]);
-        });
     }
 
     Real* home(uint32_t id) const { return home_ + uint64_t(id) * stride_; }
-    Real* own(uint32_t entry) const { return own_ + uint64_t(entry) * stride_; }
+    Real* own(uint32_t copy) const { return own_ + uint64_t(copy) * stride_; }
 
-    // Where in the table the id stands, or an empty slot that it may take. The factor is odd: as many ids in a row
-    // as the table has slots do not collide.
-    Slot& slot(uint32_t id) const {
-        uint64_t at = id * uint64_t(0x9e3779b1) & mask_;
-        while (table_[at].entry && table_[at].id != id) at = (at + 1) & mask_;
-        return table_[at];
-    }
-
-    Real* expected(uint32_t id) const {
-        const uint32_t entry = slot(id).entry;
-        if (!entry) prefetch<false>(home(id), stride_);
-        return own(entry ? entry - 1 : count_);
-    }
-
-    FIRTH_HOGWILD Real* copy(uint32_t id, uint32_t times) {
-        Slot& slot = this->slot(id);
-        if (!slot.entry) {
-            entries_[count_] = {id, 0, &slot};
-            prefetch<true>(own(count_ + ahead), stride_);
-            for (uint32_t j = 0; j < stride_; ++j) own(count_)[j] = home(id)[j];
-            slot = {id, ++count_};
+    // Apart from the above for the sake of those that race.
+    __attribute__((noinline)) void take_shared(const uint32_t* places, int count, uint32_t times, Real** rows) {
+        const uint32_t first = first_, most = most_;
+        const uint64_t row = stride_ * sizeof(Real), bases[] = {uint64_t(home_), uint64_t(own(0)) - first * row};
+        uint32_t asked = asked_, *const moves = moves_, *const queue = queue_;
+        for (int i = 0; i < count; ++i) {  // no branch to mispredict, nor a chain of sums for what is no copy
+            const uint32_t copy = places[i] - first, counted = copy < most ? copy : most + uint32_t(i) % spare;
+            rows[i] = (Real*)(bases[copy < most] + places[i] * row);
+            queue[asked] = counted;
+            asked += (copy < most) & (moves[counted] == 0);
+            moves[counted] += times;
         }
-        entries_[slot.entry - 1].moves += times;
-        return own(slot.entry - 1);
+        for (; asked_ < asked; ++asked_) {
+            prefetch<false>(home(ids_[queue[asked_]]), stride_);
+            prefetch<true>(own(queue[asked_]), stride_);
+        }
+    }
+
+    __attribute__((noinline)) FIRTH_HOGWILD void make_shared(uint32_t asked) {
+        for (; made_ < asked; ++made_) {
+            const uint32_t copy = queue_[made_];
+            for (uint32_t j = 0; j < stride_; ++j) own(copy)[j] = home(ids_[copy])[j];
+        }
+    }
+
+    // The copy of the row of this id, which the table knows or learns. The factor is odd: as many ids in a row as
+    // the table has slots do not collide.
+    uint32_t copy(uint32_t id) {
+        uint64_t at = id * uint64_t(0x9e3779b1) & mask_;
+        while (table_[at] && ids_[table_[at] - 1] != id) at = (at + 1) & mask_;
+        if (!table_[at]) {
+            ids_[count_] = id, slots_[count_] = uint32_t(at);
+            table_[at] = ++count_;
+        }
+        return table_[at] - 1;
     }
 
     FIRTH_HOGWILD void exchange(uint64_t from, uint64_t to, uint64_t step, uint32_t parts) {
@@ -255,7 +252,7 @@ class Copies {
                 prefetch<true>(at(before_, coming), stride_);
             }
             Real *const row = at(home_, id), *const own = at(own_, id), *const before = at(before_, id);
-            uint32_t& moves = entries_[id].moves;
+            uint32_t& moves = moves_[id];
             const Real part = Real(share_of_move(pull * moves, parts));
             for (uint32_t j = 0; j < stride_ && moves; ++j) row[j] += part * (own[j] - before[j]);
             for (uint32_t j = 0; j < stride_; ++j) own[j] = before[j] = row[j];
@@ -263,28 +260,15 @@ class Copies {
         }
     }
 
-    template <bool to_move, class Body>
-    void each(uint32_t rest, uint32_t divisor, Body body) const {
-        const auto wanted = [&](uint32_t i) { return entries_[i].id % divisor == rest; };
-        sort_out(count_, wanted, [&](const uint32_t* places, uint32_t found) {
-            for (uint32_t f = 0; f < found; ++f) {
-                if (f + ahead < found) {
-                    prefetch<to_move>(home(entries_[places[f + ahead]].id), stride_);
-                    prefetch<!to_move>(own(places[f + ahead]), stride_);
-                }
-                body(entries_[places[f]], home(entries_[places[f]].id), own(places[f]));
-            }
-        });
-    }
-
     Real* home_;
-    uint32_t stride_, count_ = 0;
-    uint64_t kept_;
+    uint32_t stride_, first_, most_;             // the place of the first copy, and of how many
+    uint32_t count_ = 0, asked_ = 0, made_ = 0;  // copies that have a place, that were asked for, and made
     const Marks* shared_;
     uint64_t mask_;
-    Buffer<Slot> table_;  // a power of two, at most half full, probed linearly
-    Buffer<Entry> entries_;
-    Buffer<Real> own_, before_;  // before_: where those kept were when they were exchanged
+    Buffer<uint32_t> table_;                // numbers of copies + 1, 0: empty; at most half full, probed linearly
+    Buffer<uint32_t> ids_, moves_, slots_;  // of each copy
+    Buffer<uint32_t> queue_;                // in the order in which they were asked for
+    Buffer<Real> own_, before_;             // before_: where those kept were when they were exchanged
 };
 
 }  // namespace FIRTH_ISA

@@ -28,9 +28,18 @@ struct Part {
     void pull(double rate, double hidden_square, double output_square) {
         input.pull = rate / 2 * output_square, output.pull = rate / 2 * hidden_square, bias.pull = rate / 4;
     }
+    // Where the input rows of a stretch lie: they are looked up once for all the windows around them.
+    void locate(const Stretch& stretch) {
+        input.locate(stretch.ids, stretch.size, stretch.inputs);
+        const int begin = stretch.begin;
+        if (stretch.outputs != stretch.ids)
+            output.locate(stretch.ids + begin, stretch.end - begin, stretch.outputs + begin);
+    }
     void measure(uint32_t parts) { input.measure(parts), output.measure(parts), bias.measure(parts); }
-    void bring_home(uint32_t rest, uint32_t divisor) const {
-        input.bring_home(rest, divisor), output.bring_home(rest, divisor), bias.bring_home(rest, divisor);
+    void expect() const { input.expect(), output.expect(), bias.expect(); }
+    void send_home(uint32_t rest, uint32_t divisor, Homeward<Real>& rows, Homeward<Real>& biases) const {
+        input.send_home(rest, divisor, rows), output.send_home(rest, divisor, rows);
+        bias.send_home(rest, divisor, biases);
     }
     void forget() { input.forget(), output.forget(), bias.forget(); }
 };
@@ -42,7 +51,7 @@ class Lesson {
     Lesson(const Task<Real>& task, uint64_t inputs, uint64_t outputs, Real* zeros)
         : task_(task),
           zeros_(zeros),
-          input_ids_(inputs),
+          input_places_(inputs),
           output_ids_(outputs),
           ends_(inputs),
           rows_(2 + outputs + tile<Real>),
@@ -53,7 +62,7 @@ class Lesson {
           scores_(2 * (outputs + lanes<Real>)),
           combined_rows_(2 * task.weights.stride),
           moves_(inputs * task.weights.stride),
-          prediction_{{}, 1, 0, input_ids_, ends_},
+          prediction_{{}, 1, 0, input_places_, ends_},
           outputs_{output_ids_, rows_ + 2, signs_, shifts_, 0},
           combined_{combined_rows_, combined_rows_ + task.weights.stride} {
         rows_[0] = combined_[0];
@@ -76,12 +85,14 @@ class Lesson {
     }
 
     // Where its output rows lie, which are to be asked for, behind at most two input rows. Behind them come zeros.
-    void locate(const Part<Real>& part) {
-        part.output.foresee(outputs_.ids, outputs_.count, outputs_.rows);
+    void locate(Part<Real>& part, bool located) {
+        if (!located) part.output.locate(outputs_.ids, outputs_.count, outputs_.ids);
+        part.output.take(outputs_.ids, outputs_.count, uint32_t(prediction_.hidden), outputs_.rows);
+        copies_ = part.output.asked();
         for (int k = 0; k < tile<Real> && Rule::varied; ++k) outputs_.rows[outputs_.count + k] = zeros_;
         asked_ = 2, to_ask_ = 2 + Rule::far(outputs_);
     }
-    void locate(const Part<Real>& part, uint32_t input) { part.input.foresee(&input, 1, rows_ + --asked_); }
+    void expect(const Part<Real>& part, uint32_t place) { rows_[--asked_] = part.input.expected(place); }
 
     // A row that is to be asked for, or the last again.
     const Real* ahead() { return rows_[asked_ < to_ask_ ? asked_++ : asked_ - 1]; }
@@ -94,14 +105,16 @@ class Lesson {
     // The rows, and h_c: the mean or the sum of the rows of group c; if each has but one row it is that row, where
     // it lies.
     FIRTH_HOGWILD void begin(Part<Real>& part) {
-        part.output.take(outputs_.ids, outputs_.count, uint32_t(prediction_.hidden), outputs_.rows);
         const int inputs = prediction_.ends[prediction_.hidden - 1];
         const bool alone = inputs == prediction_.hidden;
-        part.input.find(prediction_.ids, inputs, input_rows_);
-        part.input.take(prediction_.ids, inputs, uint32_t(outputs_.count), input_rows_);
+        const int moves = outputs_.count > 0 ? outputs_.count : 1;
+        part.input.take(prediction_.places, inputs, uint32_t(moves), input_rows_);
+        part.input.make(part.input.asked()), part.output.make(copies_);
         direct_ = alone && !task_.weights.frozen;  // what goes back to a row alone is added with the last tile
         hidden_ = alone ? (Real**)input_rows_ : combined_;
         for (int c = 0; c < prediction_.hidden && !alone; ++c) combine(c);
+        for (int i = 0; i < inputs && task_.weights.frozen; ++i)
+            prediction_.places[i] = part.input.id(prediction_.places[i]);
     }
 
     bool finished() const { return learnt_ == prediction_.hidden; }
@@ -132,12 +145,12 @@ class Lesson {
 
     void link(Part<Real>& part, Real rate) {
         next([&]<int H>() {
-            if constexpr (Rule::biased) shift<H>(part.bias);
+            if constexpr (Rule::biased) shift<H>(part);
             if constexpr (Rule::link == Link::logistic)
                 logistic_link<H>(&scores(0), outputs_, rate, part.tally.likelihood);
             else
                 part.tally.log_likelihood += softmax_link<H>(&scores(0), outputs_, rate);
-            if constexpr (Rule::biased) move_biases<H>(part.bias);
+            if constexpr (Rule::biased) move_biases<H>(part);
             part.tally.predictions += H;
         });
     }
@@ -212,30 +225,31 @@ class Lesson {
         if (const uint8_t* const frozen = task_.weights.frozen) {
             moved = 0;
             for (int i = begin; i < end; ++i)
-                if (!frozen[prediction_.ids[i]]) rows[moved++] = input_rows_[i];
+                if (!frozen[prediction_.places[i]]) rows[moved++] = input_rows_[i];
         }
         for_tiles<tile<Real>>(width(),
                               [&]<int T>(int v) { add_to_rows<T, Real>(rows, moved, v, scale, errors_[c]); });
     }
 
     template <int H>
-    FIRTH_HOGWILD void shift(Copies<Real>& bias) {
+    FIRTH_HOGWILD void shift(Part<Real>& part) {
         for (int k = 0; k < outputs_.count; ++k) {
-            const uint32_t id = outputs_.ids[k];
-            outputs_.shifts[k] = *bias.row(id, H) - Real(task_.objective.noise.log_expected[id]);
+            const uint32_t id = part.output.id(outputs_.ids[k]);
+            outputs_.shifts[k] = *part.bias.row(id, H) - Real(task_.objective.noise.log_expected[id]);
         }
         for (int k = 0; k < outputs_.count; k += tile<Real>) scores(k) += repeated<H>(outputs_.shifts + k);
     }
 
     template <int H>
-    FIRTH_HOGWILD void move_biases(Copies<Real>& bias) {
+    FIRTH_HOGWILD void move_biases(Part<Real>& part) {
         for (int k = 0; k < outputs_.count; ++k)
-            for (int c = 0; c < H; ++c) *bias.row(outputs_.ids[k], 0) += scores(k)[k % tile<Real> * H + c];
+            for (int c = 0; c < H; ++c)
+                *part.bias.row(part.output.id(outputs_.ids[k]), 0) += scores(k)[k % tile<Real> * H + c];
     }
 
     const Task<Real>& task_;
     Real* const zeros_;
-    Buffer<uint32_t> input_ids_, output_ids_;
+    Buffer<uint32_t> input_places_, output_ids_;
     Buffer<int> ends_;
     Buffer<Real*> rows_, input_rows_, errors_;
     Buffer<Real> signs_, shifts_, scores_, combined_rows_, moves_;
@@ -244,6 +258,7 @@ class Lesson {
     Real *combined_[2], **hidden_ = nullptr;
     int learnt_ = 0;              // hidden rows
     int asked_ = 1, to_ask_ = 1;  // of the rows that are to be asked for
+    uint32_t copies_ = 0;         // of output rows that are to be made before it begins
     bool direct_ = false;
 };
 

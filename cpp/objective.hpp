@@ -15,7 +15,7 @@ namespace FIRTH_ISA {
 
 template <class Real>
 struct Outputs {
-    uint32_t* ids;
+    uint32_t* ids;  // or places, where the rows of words and negatives are located beforehand
     Real** rows;
     // For each row two, what it is to the first target and what to the second: +1: it should be predicted (t = 1),
     // -1: it should not, 0: nothing is said of it. Where there is one target, hidden rows share it, and the two
@@ -55,6 +55,7 @@ enum class Link { logistic, softmax };
 struct Rule {
     static constexpr bool alike = false;     // predictions of neighbours look at much the same output rows
     static constexpr int targets = 2;        // so many may share the other output rows
+    static constexpr bool draws = true;      // it needs negatives
     static constexpr bool varied = false;    // predictions look at different numbers of output rows
     static constexpr uint64_t wanted = 256;  // the output rows below this id by all threads
 
@@ -67,11 +68,10 @@ struct Rule {
         return picked.count;
     }
 
-    // Tells `body` the ids of the rows that it may pick.
+    // Tells `body` the ids of the rows that it may pick, but for negatives.
     template <class Real, class Body>
-    static void foresee(const Task<Real>& task, uint32_t target, Draws& draws, Body body) {
+    static void foresee(const Task<Real>&, uint32_t target, Body body) {
         body(target);
-        draws.foresee(int(task.objective.noise.draws), body);
     }
 };
 
@@ -93,6 +93,7 @@ struct NegativeSampling : Rule {
 // P(w|h) = product over w's path of s(+-theta.h) (Morin & Bengio 2005; Mikolov et al. 2013b).
 struct HierarchicalSoftmax : Rule {
     static constexpr bool alike = true;
+    static constexpr bool draws = false;
     static constexpr bool varied = true;
     static constexpr int targets = 1;
     static constexpr uint64_t wanted = 4096, hot = 256;  // the nodes below this id lie in a core's own cache
@@ -108,7 +109,7 @@ struct HierarchicalSoftmax : Rule {
     }
 
     template <class Real, class Body>
-    static void foresee(const Task<Real>& task, uint32_t target, Draws&, Body body) {
+    static void foresee(const Task<Real>& task, uint32_t target, Body body) {
         for_path(task, target, [&](uint32_t step) { body(step >> 1); });
     }
 
@@ -141,6 +142,7 @@ struct HierarchicalSoftmax : Rule {
 struct Softmax : Rule {
     static constexpr Link link = Link::softmax;
     static constexpr bool biased = false;
+    static constexpr bool draws = false;
     static constexpr uint64_t wanted = 0;  // it wants all of them as much
 
     template <class Real>
@@ -150,7 +152,7 @@ struct Softmax : Rule {
     }
 
     template <class Real, class Body>
-    static void foresee(const Task<Real>& task, uint32_t, Draws&, Body body) {
+    static void foresee(const Task<Real>& task, uint32_t, Body body) {
         for (uint32_t id = 0; id < task.text.vocabulary; ++id) body(id);
     }
 };

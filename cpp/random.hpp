@@ -4,6 +4,7 @@
 #pragma once
 #include <cstdint>
 
+#include "buffer.hpp"
 #include "task.hpp"
 
 namespace firth {
@@ -67,18 +68,30 @@ inline uint32_t draw(const Noise& noise, uint64_t random) {
 
 // Negatives, drawn many at a time, so that the entries of the table come from memory side by side. Those of a
 // large vocabulary come out of a pool of draws, of which one is renewed for every five negatives, so that their
-// rows stay in a core's own cache.
+// rows stay in a core's own cache. In rounds the pool rests while a part of a block is learnt, and it is known
+// beforehand which rows may be concerned.
 class Draws {
   public:
-    // For blocks of so many tokens, and rows of so many bytes. A small block would not use a large pool: half as
-    // many draws as tokens.
-    Draws(const Noise& noise, uint64_t tokens, uint64_t row)
-        : noise_(noise), pool_(noise.size <= enough ? 0 : uint32_t(least_of(tokens / 2, in_cache(row)))) {}
+    // For so many tokens, a block or a part of one, and rows of so many bytes.
+    Draws(const Noise& noise, uint64_t tokens, uint64_t row, bool in_rounds)
+        : noise_(noise),
+          pool_(noise.size <= enough ? 0
+                : in_rounds          ? for_part(tokens, noise.draws)
+                                     : uint32_t(least_of(tokens, in_cache(row)))),
+          rests_(in_rounds && pool_ > 0),
+          drawn_(pool_),
+          places_(rests_ ? pool_ : 0) {}
 
     void start(Random& random) {
         source_ = Random(random.next()), picks_ = Random(random.next());
         for (uint32_t i = 0; i < pool_; ++i) drawn_[i] = fresh();
-        oldest_ = told_ = 0, left_ = 0;
+        oldest_ = 0, left_ = 0;
+    }
+
+    // Before each part of a block: half of a pool that rests is renewed.
+    void next_part() {
+        if (rests_) renew(pool_ / 2);
+        left_ = 0;
     }
 
     uint32_t next() {
@@ -86,51 +99,62 @@ class Draws {
         return ids_[--left_];
     }
 
-    // Instead of that: have `body` told, before the next so many, what they may be.
+    // Tells `body` what the next so many may be.
     template <class Body>
-    void foresee(int count, Body body) {
-        for (; told_ < pool_; ++told_) body(drawn_[told_]);
-        for (; left_ < count; left_ += batch) renew(body);
-        left_ -= count;
+    void foresee(uint64_t count, Body body) const {
+        Random source = source_;
+        for (uint32_t i = 0; i < pool_; ++i) body(drawn_[i]);
+        for (uint64_t i = 0; i < count + batch && pool_ == 0; ++i)  // the last are drawn at once, too
+            body(draw(noise_, source.next()));
+    }
+
+    // Of a pool that rests next() gives places: where `rows` locates them.
+    bool located() const { return rests_; }
+    template <class Rows>
+    void locate(Rows& rows) {
+        if (rests_) rows.locate(drawn_, int(pool_), places_);
     }
 
   private:
     static constexpr uint32_t most = 512, fewest = 128, enough = 16 * most;
     static constexpr uint64_t cache = 1 << 18;  // bytes of it that the rows of a pool may fill
-    static constexpr int batch = 64, renewed = batch / 5;
+    static constexpr int batch = 64;
 
     static uint32_t in_cache(uint64_t row) {
         const uint32_t rows = uint32_t(least_of(cache / row, most));
         return rows < fewest ? fewest : rows;
     }
+    static uint32_t for_part(uint64_t tokens, uint64_t draws) {
+        return uint32_t(least_of(draws < 5 ? tokens : tokens * draws / 5, 1 << 16));
+    }
 
     uint32_t fresh() { return draw(noise_, source_.next()); }
 
-    template <class Body>
-    void renew(Body body) {
-        if (pool_ == 0)
-            for (uint32_t& each : ids_) body(each = fresh());
-        else
-            for (int i = 0; i < renewed; ++i, ++oldest_)
-                body(drawn_[oldest_ < pool_ ? oldest_ : oldest_ = 0] = fresh());
+    void renew(uint32_t count) {
+        for (uint32_t i = 0; i < count; ++i, ++oldest_) drawn_[oldest_ < pool_ ? oldest_ : oldest_ = 0] = fresh();
     }
 
     void refill() {
-        renew([](uint32_t) {});
         left_ = batch;
-        if (pool_ == 0) return;
+        if (pool_ == 0) {
+            for (uint32_t& each : ids_) each = fresh();
+            return;
+        }
+        if (!rests_) renew(batch / 5);
+        const uint32_t* const from = rests_ ? +places_ : +drawn_;
         const uint32_t pool = pool_;
         for (int i = 0; i < batch; i += 4) {  // a pool is so small that 16 bits are enough to pick from it
             const uint64_t random = picks_.next();
-            for (int j = 0; j < 4; ++j) ids_[i + j] = drawn_[(random >> 16 * j & 0xffff) * pool >> 16];
+            for (int j = 0; j < 4; ++j) ids_[i + j] = from[(random >> 16 * j & 0xffff) * pool >> 16];
         }
     }
 
     const Noise& noise_;
     Random source_ = Random(0), picks_ = Random(0);  // of new draws, and from the pool
     const uint32_t pool_;                            // draws in the pool, 0 for none
-    uint32_t drawn_[most], oldest_ = 0, told_ = 0;
-    uint32_t ids_[batch];
+    const bool rests_;
+    Buffer<uint32_t> drawn_, places_;
+    uint32_t oldest_ = 0, ids_[batch];
     int left_ = 0;
 };
 

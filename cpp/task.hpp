@@ -67,16 +67,18 @@ struct Counters {  // one cache line a thread, read by others while it grows
     uint64_t unused[5];
 };
 
-// Threads that are to learn the same whatever their number do so in rounds of this many blocks.
-constexpr uint32_t blocks_of_a_round = 8;
+// Threads that are to learn the same whatever their number do so in rounds: of so many blocks at once one part, of
+// so many, each.
+constexpr uint32_t blocks_of_a_round = 8, rounds_of_a_block = 16;
 
 // The text is cut into blocks of so many tokens: what one thread learns before it bumps its counters and takes
 // another. Windows reach over the cuts, and all random numbers derive from the block and the position, so that it
-// does not matter which thread learns which block. In rounds they are smaller, since the blocks of a round do not
-// see what the others learn: of a small text no more than a hundredth at a time.
+// does not matter which thread learns which block. The blocks of a round do not see what the others learn: of a
+// small text it may be no more than a hundredth.
 constexpr uint64_t tokens_of_a_block(uint64_t text, bool in_rounds) {
-    const uint64_t hundredth = text / (100 * blocks_of_a_round);
-    return !in_rounds ? 2'000 : hundredth < 1 ? 1 : hundredth < 125 ? hundredth : 125;
+    constexpr uint64_t most = 2'000;
+    const uint64_t hundredth = text / (100 * blocks_of_a_round) * rounds_of_a_block;
+    return !in_rounds || hundredth > most ? most : hundredth > 0 ? hundredth : rounds_of_a_block;
 }
 
 // Threads that race keep copies of the rows that all want, in so many bytes each, and as many bytes again of what
@@ -87,6 +89,7 @@ constexpr uint64_t room_for_copies = 2 << 20;
 struct Meeting {
     uint32_t arrived, number;  // how many have come to this meeting, and how many meetings there were
     uint32_t leave, broken;    // what the last one decided; somebody will never come
+    uint64_t unused[6];
     void* shares[blocks_of_a_round];
 };
 

@@ -71,20 +71,22 @@ class Learner {
         return {{weights.input, weights.stride, 0}, {weights.output, weights.stride, kept}, {weights.bias, 1, 0}};
     }
 
-    // and for a block that shares rows with others.
+    // and for a part of a block that shares rows with others.
     Part<Real> new_part(const Marks& inputs, const Marks& outputs) const {
         const Weights<Real>& weights = task_.weights;
-        const auto least = [&](uint64_t most) { return least_of(most, task_.text.vocabulary); };
-        const uint64_t words = least(order_.tokens + 2 * task_.context.window);
-        const uint64_t picked = least(order_.tokens * most_outputs_);
-        return {{weights.input, weights.stride, words, inputs},
-                {weights.output, weights.stride, picked, outputs},
-                {weights.bias, 1, picked, outputs}};
+        const uint64_t rows = task_.text.vocabulary, tokens = order_.tokens / rounds_of_a_block;
+        const uint64_t words = least_of(tokens + 2 * task_.context.window, rows);
+        const uint64_t picked = least_of(tokens * most_outputs_, rows);
+        return {{weights.input, weights.stride, rows, words, inputs},
+                {weights.output, weights.stride, rows, picked, outputs},
+                {weights.bias, 1, rows, picked, outputs}};
     }
 
     Block new_block() const {
-        return {task_.text, task_.objective.noise, order_.tokens, task_.context.window,
-                task_.weights.stride * sizeof(Real)};
+        const uint32_t parts = epoch_.meeting ? rounds_of_a_block : 1;
+        const Noise& noise = Rule::draws ? task_.objective.noise : nothing_;
+        return {
+            task_.text, noise, order_.tokens, parts, task_.context.window, task_.weights.stride * sizeof(Real)};
     }
 
     // Hogwild (Niu et al. 2011): whoever is free takes the next block, and all move the same rows without locks;
@@ -100,62 +102,64 @@ class Learner {
             const uint64_t turn = __atomic_fetch_add(epoch_.next_block, 1, __ATOMIC_RELAXED);
             if (turn >= order_.blocks) break;
             block.open(order_, epoch_, turn);
-            learn_block(block, part);
+            part.tally = {};
+            block.next_part(), learn_part(block, part);
             part.output.exchange(turns, epoch_.threads);
             publish(part.tally);
         }
         part.output.exchange_all(epoch_.threads);
     }
 
-    struct Foreseen {
-        Block block;
-        Concerned rows;
-    };
     struct Share {  // of a round
         Part<Real> part;
-        Foreseen blocks[2];  // this round's, and the next one's
+        Block block;
+        Concerned rows[2];  // by this round's part of the block, and by the next one's
     };
 
-    // The same whatever the number of threads: blocks are learnt in rounds. A row that only one block of a round
-    // concerns is moved where it lies. Of the others each block has its own copies, as the round before left them,
-    // and all bring home their moves in the order of the blocks.
+    // The same whatever the number of threads: so many blocks are learnt side by side, a part of each in a round.
+    // A row that only one part of a round concerns is moved where it lies. Of the others each has its own copies,
+    // as the round before left them, and all bring home their moves in the order of the blocks.
     void learn_in_rounds() {
         const uint32_t me = epoch_.thread, threads = epoch_.threads;
         const uint64_t vocabulary = task_.text.vocabulary;
-        // What one block of the round concerns, and what several do.
+        // What one part of the round concerns, and what several do.
         Marks one_inputs(vocabulary), one_outputs(vocabulary), inputs(vocabulary), outputs(vocabulary);
         void** const shares = epoch_.meeting->shares;
         const auto share = [=](uint32_t p) -> Share& { return *static_cast<Share*>(shares[p]); };
         for (uint32_t p = me; p < blocks_of_a_round; p += threads)
-            shares[p] = new Share{new_part(inputs, outputs),
-                                  {{new_block(), Concerned(vocabulary)}, {new_block(), Concerned(vocabulary)}}};
+            shares[p] =
+                new Share{new_part(inputs, outputs), new_block(), {Concerned(vocabulary), Concerned(vocabulary)}};
+        Homeward<Real> rows(task_.weights.stride), biases(1);
 
         uint64_t first = *epoch_.next_block;
-        uint32_t size = size_of_round(first), odd = 0;
-        for (uint32_t p = me; p < size; p += threads) foresee_block(first + p, share(p).blocks[odd]);
-        while (meet(epoch_, true) && size > 0) {
+        uint32_t size = size_of_round(first), round = 0, odd = 0;
+        for (uint32_t p = me; p < size; p += threads) foresee_part(share(p), first + p, round, odd);
+        while (meet(epoch_, round == 0) && size > 0) {
             one_inputs.clear(), one_outputs.clear(), inputs.clear(), outputs.clear();
+            for (uint32_t p = 0; p < size; ++p) share(p).rows[odd].expect();
             for (uint32_t p = 0; p < size; ++p) {
-                const Concerned& rows = share(p).blocks[odd].rows;
-                rows.inputs.each([&](uint32_t id) { one_inputs.add(id, inputs); });
-                rows.outputs.each([&](uint32_t id) { one_outputs.add(id, outputs); });
+                share(p).rows[odd].inputs.each([&](uint32_t id) { one_inputs.add(id, inputs); });
+                share(p).rows[odd].outputs.each([&](uint32_t id) { one_outputs.add(id, outputs); });
             }
             for (uint32_t p = me; p < size; p += threads) {
                 share(p).part.forget();
-                learn_block(share(p).blocks[odd].block, share(p).part);
+                learn_part(share(p).block, share(p).part);
                 share(p).part.measure(size);
             }
-            const uint32_t next_size = size_of_round(first + size);
-            for (uint32_t p = me; p < next_size; p += threads)
-                foresee_block(first + size + p, share(p).blocks[!odd]);
+            const bool last = round + 1 == rounds_of_a_block;
+            const uint64_t next = last ? first + size : first;
+            const uint32_t next_size = size_of_round(next);
+            round = last ? 0 : round + 1, odd = !odd;
+            for (uint32_t p = me; p < next_size; p += threads) foresee_part(share(p), next + p, round, odd);
             if (!meet(epoch_, false)) break;
-            for (uint32_t p = 0; p < size; ++p) share(p).part.bring_home(me, threads);
-            first += size;
-            if (me == 0) {  // a sum of losses depends on its order, too
-                for (uint32_t p = 0; p < size; ++p) publish(share(p).part.tally);
-                *epoch_.next_block = first;
+            for (uint32_t p = 0; p < size; ++p) share(p).part.expect();
+            for (uint32_t p = 0; p < size; ++p) share(p).part.send_home(me, threads, rows, biases);
+            rows.arrive(), biases.arrive();
+            if (me == 0 && last) {  // a sum of losses depends on its order, too
+                for (uint32_t p = 0; p < size; ++p) publish(share(p).part.tally), share(p).part.tally = {};
+                *epoch_.next_block = next;
             }
-            size = next_size, odd = !odd;
+            first = next, size = next_size;
         }
         for (uint32_t p = me; p < blocks_of_a_round; p += threads) delete &share(p);
     }
@@ -170,9 +174,10 @@ class Learner {
     // A round that has begun is learnt to its end.
     bool stopped() const { return !epoch_.meeting && told() == leave_at_once; }
 
-    void learn_block(Block& block, Part<Real>& part) {
-        part.tally = {};
+    void learn_part(Block& block, Part<Real>& part) {
         part.tally.tokens = block.tokens;
+        for (const Stretch& stretch : block) part.locate(stretch);
+        block.draws.locate(part.output);
         for (const Stretch& stretch : block) {
             const double done = double(block.passed + stretch.from) / double(task_.text.tokens);
             rate_ = Real(epoch_.rate_from + (epoch_.rate_to - epoch_.rate_from) * done);
@@ -185,7 +190,7 @@ class Learner {
         finish(part);
         take_up(part);
         finish(part);
-        // The lesson taken up last stands for all of the block.
+        // The lesson taken up last stands for all of them.
         part.pull(double(rate_), latest_->hidden_square(), latest_->output_square());
     }
 
@@ -193,20 +198,22 @@ class Learner {
         while (!first_->finished() || !second_->finished()) learn(part);
     }
 
-    // Open a block and tell which rows it may concern, without windows and choices among draws: hardly more than
-    // it will.
-    void foresee_block(uint64_t turn, Foreseen& next) {
-        next.block.open(order_, epoch_, turn);
-        next.rows.inputs.clear(), next.rows.outputs.clear();
-        const auto may_pick = [&](uint32_t id) { next.rows.outputs.add(id); };
-        Draws draws = next.block.draws;
-        for (const Stretch& stretch : next.block) {
-            const int behind = apart(task_.context, stretch, Rule::targets);
-            for (int at = 0; at < stretch.size; ++at) next.rows.inputs.add(stretch.ids[at]);
-            for (int at = stretch.begin; at < stretch.begin + behind; ++at)
-                Rule::foresee(task_, stretch.ids[at], draws, may_pick);
-            for (int at = stretch.begin + behind; at < stretch.end; ++at) may_pick(stretch.ids[at]);
+    // Go to the next part of a block, the first opens it, and tell which rows it may concern, without windows and
+    // choices among draws: hardly more than it will.
+    void foresee_part(Share& share, uint64_t turn, uint32_t round, uint32_t odd) {
+        Block& block = share.block;
+        if (round == 0) block.open(order_, epoch_, turn);
+        block.next_part();
+        Concerned& rows = share.rows[odd];
+        rows.clear();
+        const auto may_pick = [&](uint32_t id) { rows.outputs.add(id); };
+        uint64_t draws = 0;
+        for (const Stretch& stretch : block) {
+            for (int at = 0; at < stretch.size; ++at) rows.inputs.add(stretch.ids[at]);
+            for (int at = stretch.begin; at < stretch.end; ++at) Rule::foresee(task_, stretch.ids[at], may_pick);
+            draws += uint64_t(apart(task_.context, stretch, Rule::targets)) * task_.objective.noise.draws;
         }
+        if (Rule::draws) block.draws.foresee(draws, may_pick);
     }
 
     // Two lessons are learnt in turns, so that the arithmetic of one fills the waits of the other, while the
@@ -218,9 +225,9 @@ class Learner {
             if (at + 2 < stretch.end) Rule::expect(task_, stretch.ids[at + 2]);
             spare_->prepare(stretch, at, second, block.random, block.draws);
             if (spare_->finished()) continue;
-            spare_->locate(part);
-            if (at + window + 1 < stretch.size) spare_->locate(part, stretch.ids[at + window + 1]);
-            if (second + window + 1 < stretch.size) spare_->locate(part, stretch.ids[second + window + 1]);
+            spare_->locate(part, stretch.outputs != stretch.ids);
+            if (at + window + 1 < stretch.size) spare_->expect(part, stretch.inputs[at + window + 1]);
+            if (second + window + 1 < stretch.size) spare_->expect(part, stretch.inputs[second + window + 1]);
             while (!first_->finished()) learn(part);
             spare_->ask();
             take_up(part);
@@ -266,6 +273,7 @@ class Learner {
     Counters& counters_;
     const Order order_;
     const uint64_t most_outputs_;
+    const Noise nothing_ = {};
     Buffer<Real> zeros_;
     Lesson<Real, Rule> lessons_[4];
     Lesson<Real, Rule>*first_ = &lessons_[0], *second_ = &lessons_[1], *coming_ = &lessons_[2],

@@ -28,7 +28,7 @@ Gathered gathered(const uint32_t* ids, int window, uint64_t sentence, uint64_t b
     const uint32_t keep[] = {everything, everything, everything};
     const Text text{ids, nullptr, 0, 0, uint32_t(std::size(keep)), keep};
     Guarded<uint32_t> room(end - begin + 2 * uint64_t(window));
-    plain::Stretch stretch{room.data(), 0, 0, 0};
+    plain::Stretch stretch{room.data(), nullptr, nullptr, 0, 0, 0, 0, 0};
     plain::gather(text, 1, window, sentence, begin, end, sentence_end, stretch);
     CHECK(room.intact());
     uint32_t *from = stretch.ids + stretch.begin, *to = stretch.ids + stretch.end;
