@@ -61,35 +61,34 @@ Character decode(const char* position, const char* end) {
     return {code, overlong || surrogate || code > 0x10ffff ? 0 : size};
 }
 
-// The 1 to 8 bytes of a short piece in one integer, different for different pieces of one size.
-uint64_t load(const char* data, size_t size) {
-    if (size >= 4) {
-        uint32_t first, last;
-        std::memcpy(&first, data, 4);
-        std::memcpy(&last, data + size - 4, 4);
-        return first | uint64_t{last} << 32;
-    }
-    const auto* bytes = reinterpret_cast<const uint8_t*>(data);
-    return bytes[0] | bytes[size / 2] << 8 | bytes[size - 1] << 16;
-}
-
 uint64_t mix(uint64_t a, uint64_t b) {
     const auto product = static_cast<unsigned __int128>(a) * b;
     return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
 }
 
+constexpr uint64_t kLong = uint64_t{0xff} << 56;
+
+// The word's first seven bytes, and above them its size or, if it is longer, kLong.
+uint64_t key_of(std::string_view word, size_t readable) {
+    uint64_t bytes = 0;
+    std::memcpy(&bytes, word.data(), readable < 8 ? std::min<size_t>(word.size(), 7) : 8);
+    if constexpr (std::endian::native == std::endian::big) bytes = __builtin_bswap64(bytes);
+    const size_t size = word.size();
+    return size > 7 ? bytes << 8 >> 8 | kLong : (bytes & ((uint64_t{1} << 8 * size) - 1)) | uint64_t{size} << 56;
+}
+
 // Well mixed, and the same in every process.
-uint32_t hash_of(std::string_view word) {
-    constexpr uint64_t kOdd = 0x9e3779b97f4a7c15, kOther = 0xd1b54a32d192ed03;
-    const char* data = word.data();
-    size_t size = word.size();
-    uint64_t state = size * kOther;
-    for (; size > 8; data += 8, size -= 8) {
-        uint64_t piece;
-        std::memcpy(&piece, data, 8);
-        state = mix(state ^ piece, kOdd);
+uint32_t hash_of(std::string_view word, uint64_t key) {
+    constexpr uint64_t kOdd = 0x9e3779b97f4a7c15;
+    uint64_t state = mix(key, kOdd);
+    if (key >= kLong) {
+        const char *piece = word.data() + 7, *const last = word.data() + word.size() - 8;
+        for (uint64_t bytes;; piece += 8) {
+            std::memcpy(&bytes, std::min(piece, last), 8);
+            state = mix(state ^ bytes, kOdd + word.size());
+            if (piece >= last) break;
+        }
     }
-    if (size > 0) state = mix(state ^ load(data, size), kOdd);
     return static_cast<uint32_t>(state ^ state >> 32);
 }
 
@@ -112,31 +111,38 @@ const char* skip_letters(const char* position, const char* end) {
 
 }  // namespace
 
-WordTable::WordTable() : slots_(1 << 16), entries_(1), mask_((1 << 16) - 1) {}
+WordTable::WordTable() : slots_(1 << 16), ends_(1), counts_(1), mask_((1 << 16) - 1) {}
 
 std::string_view WordTable::word(size_t entry) const {
-    const uint64_t begin = entries_[entry - 1].end;
-    return {text_.data() + begin, entries_[entry].end - begin};
+    const uint64_t begin = ends_[entry - 1];
+    return {text_.data() + begin, ends_[entry] - begin};
 }
 
-uint32_t WordTable::count(std::string_view word) {
-    const uint32_t hash = hash_of(word);
+WordTable::Sought WordTable::seek(std::string_view word, size_t readable) const {
+    const uint64_t key = key_of(word, readable);
+    const uint32_t hash = hash_of(word, key);
+    __builtin_prefetch(&slots_[hash & mask_], 1);
+    return {word, key, hash};
+}
+
+uint32_t WordTable::count(const Sought& sought) {
+    const auto& [word, key, hash] = sought;
     for (size_t at = hash;; ++at) {
         Slot& slot = slots_[at & mask_];
-        if (slot.entry == 0) return insert(word, hash, &slot);
-        if (slot.hash == hash && this->word(slot.entry) == word) {
-            ++entries_[slot.entry].count;
+        if (slot.entry == 0) return insert(sought, &slot);
+        if (slot.key == key && (key < kLong || (slot.hash == hash && this->word(slot.entry) == word))) {
+            ++counts_[slot.entry];
             return slot.entry - 1;
         }
     }
 }
 
-uint32_t WordTable::insert(std::string_view word, uint32_t hash, Slot* slot) {
-    const size_t entry = entries_.size();
+uint32_t WordTable::insert(const Sought& sought, Slot* slot) {
+    const size_t entry = ends_.size();
     if (entry == UINT32_MAX) throw std::length_error("more than 4,294,967,294 distinct words");
-    text_.insert(text_.end(), word.begin(), word.end());
-    entries_.push_back({text_.size(), 1});
-    *slot = {hash, static_cast<uint32_t>(entry)};
+    text_.insert(text_.end(), sought.word.begin(), sought.word.end());
+    ends_.push_back(text_.size()), counts_.push_back(1);
+    *slot = {sought.key, sought.hash, static_cast<uint32_t>(entry)};
     if (2 * entry > mask_) grow();
     return static_cast<uint32_t>(entry - 1);
 }
@@ -156,15 +162,15 @@ void WordTable::grow() {
 size_t WordTable::memory() const {
     // The slots go before the words are sorted, for which each has a key of 16 bytes.
     constexpr size_t kSorted = 16 + sizeof(uint32_t) + sizeof(uint64_t) + sizeof(int64_t);
-    const size_t drained = entries_.size() * kSorted + text_.size();
-    return entries_.capacity() * sizeof(Entry) + text_.capacity() +
+    const size_t drained = ends_.size() * kSorted + text_.size();
+    return ends_.capacity() * (sizeof(uint64_t) + sizeof(int64_t)) + text_.capacity() +
            std::max(slots_.size() * sizeof(Slot), drained);
 }
 
 SortedWords WordTable::drain() && {
     slots_ = {};
     SortedWords sorted;
-    sorted.ids = order_by_bytes(entries_.size() - 1, [this](uint32_t id) { return word(id + 1); });
+    sorted.ids = order_by_bytes(ends_.size() - 1, [this](uint32_t id) { return word(id + 1); });
     sorted.text.reserve(text_.size());
     sorted.ends.reserve(sorted.ids.size());
     sorted.counts.reserve(sorted.ids.size());
@@ -172,7 +178,7 @@ SortedWords WordTable::drain() && {
         const std::string_view next = word(id + 1);
         sorted.text.insert(sorted.text.end(), next.begin(), next.end());
         sorted.ends.push_back(sorted.text.size());
-        sorted.counts.push_back(entries_[id + 1].count);
+        sorted.counts.push_back(counts_[id + 1]);
     }
     return sorted;
 }
@@ -183,8 +189,17 @@ void Ingest::add_text(const char* data, size_t size) {
     const char* line = data;
     const char* position = data;
     const size_t lines = encoded_.ends.size();
+    std::array<WordTable::Sought, 32>
+        sought;  // some words at a time, so that their slots come from memory together
+    size_t waiting = 0;
+    const auto count = [&] {
+        for (size_t i = 0; i < waiting; ++i) encoded_.ids.push_back(table_.count(sought[i]));
+        waiting = 0;
+    };
     const auto end_word = [&](const char* next) {
-        if (position > word) add_word({word, static_cast<size_t>(position - word)});
+        const size_t size = static_cast<size_t>(position - word), readable = static_cast<size_t>(end - word);
+        if (size > 0) sought[waiting++] = table_.seek({word, size}, readable);
+        if (waiting == sought.size()) count();
         word = position = next;
     };
     while ((position = skip_letters(position, end)) < end) {
@@ -197,7 +212,7 @@ void Ingest::add_text(const char* data, size_t size) {
                 break;
             case kNewline:
                 end_word(position + 1);
-                end_sentence();
+                encoded_.ends.push_back(encoded_.ids.size() + waiting);
                 line = position;
                 break;
             case kMultibyte:
@@ -210,6 +225,7 @@ void Ingest::add_text(const char* data, size_t size) {
         }
     }
     end_word(end);
+    count();
 }
 
 Encoded Ingest::take() {

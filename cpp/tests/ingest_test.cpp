@@ -197,7 +197,7 @@ void test_many_words() {
 }
 
 std::string any_word(Random& random) {
-    std::string word(1 + random() % 10, 0);
+    std::string word(1 + random() % 20, 0);
     for (char& byte : word) byte = "ab\0\xff"[random() % 4];
     return word;
 }
