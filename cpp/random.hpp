@@ -68,30 +68,26 @@ inline uint32_t draw(const Noise& noise, uint64_t random) {
 
 // Negatives, drawn many at a time, so that the entries of the table come from memory side by side. Those of a
 // large vocabulary come out of a pool of draws, of which one is renewed for every five negatives, so that their
-// rows stay in a core's own cache. In rounds the pool rests while a part of a block is learnt, and it is known
-// beforehand which rows may be concerned.
+// rows stay in a core's own cache. In rounds the pool is drawn for a part of a block and rests while that is
+// learnt: it is known beforehand which rows may be concerned.
 class Draws {
   public:
-    // For so many tokens, a block or a part of one, and rows of so many bytes.
+    // For so many tokens, of a block or of a part of one, and rows of so many bytes.
     Draws(const Noise& noise, uint64_t tokens, uint64_t row, bool in_rounds)
         : noise_(noise),
           pool_(noise.size <= enough ? 0
-                : in_rounds          ? for_part(tokens, noise.draws)
-                                     : uint32_t(least_of(tokens, in_cache(row)))),
+                : in_rounds          ? for_part(tokens / 2, noise.draws)
+                                     : uint32_t(least_of(tokens / 2, in_cache(row)))),
           rests_(in_rounds && pool_ > 0),
           drawn_(pool_),
           places_(rests_ ? pool_ : 0) {}
 
-    void start(Random& random) {
-        source_ = Random(random.next()), picks_ = Random(random.next());
-        for (uint32_t i = 0; i < pool_; ++i) drawn_[i] = fresh();
-        oldest_ = 0, left_ = 0;
-    }
+    void start(Random& random) { source_ = Random(random.next()), picks_ = Random(random.next()); }
 
-    // Before each part of a block: half of a pool that rests is renewed.
+    // Before each part of a block, which may be all of it.
     void next_part() {
-        if (rests_) renew(pool_ / 2);
-        left_ = 0;
+        oldest_ = 0, left_ = 0;
+        renew(pool_);
     }
 
     uint32_t next() {
@@ -124,8 +120,8 @@ class Draws {
         const uint32_t rows = uint32_t(least_of(cache / row, most));
         return rows < fewest ? fewest : rows;
     }
-    static uint32_t for_part(uint64_t tokens, uint64_t draws) {
-        return uint32_t(least_of(draws < 5 ? tokens : tokens * draws / 5, 1 << 16));
+    static uint32_t for_part(uint64_t rows, uint64_t draws) {
+        return uint32_t(least_of(draws < 5 ? rows : rows * draws / 5, 1 << 16));
     }
 
     uint32_t fresh() { return draw(noise_, source_.next()); }

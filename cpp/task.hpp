@@ -69,7 +69,7 @@ struct Counters {  // one cache line a thread, read by others while it grows
 
 // Threads that are to learn the same whatever their number do so in rounds: of so many blocks at once one part, of
 // so many, each.
-constexpr uint32_t blocks_of_a_round = 8, rounds_of_a_block = 16;
+constexpr uint32_t blocks_of_a_round = 8, rounds_of_a_block = 8;
 
 // The text is cut into blocks of so many tokens: what one thread learns before it bumps its counters and takes
 // another. Windows reach over the cuts, and all random numbers derive from the block and the position, so that it
@@ -94,7 +94,7 @@ struct Meeting {
 };
 
 // What a stop flag tells the threads: to go on; to leave at the next window; to leave before the next block, from
-// where others may go on as if nobody had left. In rounds, both tell to leave before the next round.
+// where others may go on as if nobody had left. In rounds, both tell to leave before the next blocks.
 constexpr int32_t go_on = 0, leave_at_once = 1, leave_after_block = 2;
 
 struct Epoch {
