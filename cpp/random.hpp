@@ -76,7 +76,7 @@ class Draws {
     Draws(const Noise& noise, uint64_t tokens, uint64_t row, bool in_rounds)
         : noise_(noise),
           pool_(noise.size <= enough ? 0
-                : in_rounds          ? for_part(tokens / 2, noise.draws)
+                : in_rounds          ? for_part(tokens, noise.draws)
                                      : uint32_t(least_of(tokens / 2, in_cache(row)))),
           rests_(in_rounds && pool_ > 0),
           drawn_(pool_),
@@ -120,8 +120,9 @@ class Draws {
         const uint32_t rows = uint32_t(least_of(cache / row, most));
         return rows < fewest ? fewest : rows;
     }
-    static uint32_t for_part(uint64_t rows, uint64_t draws) {
-        return uint32_t(least_of(draws < 5 ? rows : rows * draws / 5, 1 << 16));
+    // Each draw serves for four negatives or eight, as words share them or not, fewer where words are left out.
+    static uint32_t for_part(uint64_t words, uint64_t draws) {
+        return uint32_t(least_of(words * (draws < 4 ? 4 : draws) / 8, 1 << 16));
     }
 
     uint32_t fresh() { return draw(noise_, source_.next()); }
