@@ -156,7 +156,7 @@ class DoubleTask:
         With a `meeting` (MEETING_SIZE zeros, shared) what they learn does not depend on their number.
         """
 
-MEETING_SIZE: int = 10
+MEETING_SIZE: int = 16
 
 def block_tokens(text: int, *, in_rounds: bool) -> int:
     """Tokens of a block of a text of so many."""
