@@ -9,16 +9,16 @@ namespace FIRTH_ISA {
 
 class Block {
   public:
-    // With room for so many tokens, each of which may be a sentence, to be learnt in so many parts. Rows have so
-    // many bytes.
-    Block(const Text& text, const Noise& noise, uint64_t tokens, uint32_t parts, uint32_t window, uint64_t row)
-        : draws(noise, tokens / parts, row, parts > 1),
+    // With room for so many tokens, each of which may be a sentence, to be learnt in one part, or in rounds. Rows
+    // have so many bytes.
+    Block(const Text& text, const Noise& noise, uint64_t tokens, bool in_rounds, uint32_t window, uint64_t row)
+        : draws(noise, in_rounds ? tokens_of_a_part(tokens) : tokens, row, in_rounds),
           text_(text),
-          parts_(parts),
+          parts_(in_rounds ? rounds_of_a_block : 1),
           window_(int(window)),
           words_(tokens + 4 * uint64_t(window)),
-          inputs_(parts > 1 ? tokens + 4 * uint64_t(window) : 0),
-          outputs_(parts > 1 ? tokens + 4 * uint64_t(window) : 0),
+          inputs_(in_rounds ? tokens + 4 * uint64_t(window) : 0),
+          outputs_(in_rounds ? tokens + 4 * uint64_t(window) : 0),
           stretches_(tokens),
           pieces_(tokens) {}
 

@@ -73,12 +73,15 @@ constexpr uint32_t blocks_of_a_round = 8, rounds_of_a_block = 8;
 
 // The text is cut into blocks of so many tokens: what one thread learns before it bumps its counters and takes
 // another. Windows reach over the cuts, and all random numbers derive from the block and the position, so that it
-// does not matter which thread learns which block. The blocks of a round do not see what the others learn: of a
-// small text it may be no more than a hundredth.
+// does not matter which thread learns which block. Those that are learnt side by side do not see what the others
+// learn: they are no more than a hundredth of a small text.
 constexpr uint64_t tokens_of_a_block(uint64_t text, bool in_rounds) {
     constexpr uint64_t most = 2'000;
-    const uint64_t hundredth = text / (100 * blocks_of_a_round) * rounds_of_a_block;
-    return !in_rounds || hundredth > most ? most : hundredth > 0 ? hundredth : rounds_of_a_block;
+    const uint64_t hundredth = text / (100 * blocks_of_a_round);
+    return !in_rounds || hundredth > most ? most : hundredth > 0 ? hundredth : 1;
+}
+constexpr uint64_t tokens_of_a_part(uint64_t block) {
+    return (block + rounds_of_a_block - 1) / rounds_of_a_block;
 }
 
 // Threads that race keep copies of the rows that all want, in so many bytes each, and as many bytes again of what

@@ -74,7 +74,7 @@ class Learner {
     // and for a part of a block that shares rows with others.
     Part<Real> new_part(const Marks& inputs, const Marks& outputs) const {
         const Weights<Real>& weights = task_.weights;
-        const uint64_t rows = task_.text.vocabulary, tokens = order_.tokens / rounds_of_a_block;
+        const uint64_t rows = task_.text.vocabulary, tokens = tokens_of_a_part(order_.tokens);
         const uint64_t words = least_of(tokens + 2 * task_.context.window, rows);
         const uint64_t picked = least_of(tokens * most_outputs_, rows);
         return {{weights.input, weights.stride, rows, words, inputs},
@@ -83,10 +83,9 @@ class Learner {
     }
 
     Block new_block() const {
-        const uint32_t parts = epoch_.meeting ? rounds_of_a_block : 1;
         const Noise& noise = Rule::draws ? task_.objective.noise : nothing_;
-        return {
-            task_.text, noise, order_.tokens, parts, task_.context.window, task_.weights.stride * sizeof(Real)};
+        const uint64_t row = task_.weights.stride * sizeof(Real);
+        return {task_.text, noise, order_.tokens, bool(epoch_.meeting), task_.context.window, row};
     }
 
     // Hogwild (Niu et al. 2011): whoever is free takes the next block, and all move the same rows without locks;
