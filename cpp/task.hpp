@@ -92,7 +92,7 @@ constexpr uint64_t room_for_copies = 2 << 20;
 struct Meeting {
     uint32_t arrived, number;  // how many have come to this meeting, and how many meetings there were
     uint32_t leave, broken;    // what the last one decided; somebody will never come
-    uint64_t unused[6];
+    uint64_t unused[6];        // what follows is read all the time, and on a line of cache of its own
     void* shares[blocks_of_a_round];
 };
 
