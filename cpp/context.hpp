@@ -12,10 +12,12 @@ namespace FIRTH_ISA {
 // A run of surviving words of one sentence. The words from `begin` to `end` are predicted; those around them,
 // as many as the window is wide, belong to the same sentence and serve as context.
 struct Stretch {
-    uint32_t *ids, *inputs,
-        *outputs;  // the words; the places of their input rows; of their output rows, if located
+    uint32_t* ids;
+    uint32_t *inputs, *outputs;  // the places of their rows; the ids themselves where rows are not located
     int begin, end, size;
     uint64_t from, to;  // tokens of the block before it, and with it
+
+    bool located() const { return outputs != ids; }
 
     // Cuts off the first so many words that are predicted, with what is their context.
     Stretch cut(int words, int window) {

@@ -32,8 +32,7 @@ struct Part {
     void locate(const Stretch& stretch) {
         input.locate(stretch.ids, stretch.size, stretch.inputs);
         const int begin = stretch.begin;
-        if (stretch.outputs != stretch.ids)
-            output.locate(stretch.ids + begin, stretch.end - begin, stretch.outputs + begin);
+        if (stretch.located()) output.locate(stretch.ids + begin, stretch.end - begin, stretch.outputs + begin);
     }
     void measure(uint32_t parts) { input.measure(parts), output.measure(parts), bias.measure(parts); }
     void expect() const { input.expect(), output.expect(), bias.expect(); }
@@ -242,9 +241,10 @@ class Lesson {
 
     template <int H>
     FIRTH_HOGWILD void move_biases(Part<Real>& part) {
-        for (int k = 0; k < outputs_.count; ++k)
-            for (int c = 0; c < H; ++c)
-                *part.bias.row(part.output.id(outputs_.ids[k]), 0) += scores(k)[k % tile<Real> * H + c];
+        for (int k = 0; k < outputs_.count; ++k) {
+            Real& bias = *part.bias.row(part.output.id(outputs_.ids[k]), 0);
+            for (int c = 0; c < H; ++c) bias += scores(k)[k % tile<Real> * H + c];
+        }
     }
 
     const Task<Real>& task_;

@@ -224,7 +224,7 @@ class Learner {
             if (at + 2 < stretch.end) Rule::expect(task_, stretch.ids[at + 2]);
             spare_->prepare(stretch, at, second, block.random, block.draws);
             if (spare_->finished()) continue;
-            spare_->locate(part, stretch.outputs != stretch.ids);
+            spare_->locate(part, stretch.located());
             if (at + window + 1 < stretch.size) spare_->expect(part, stretch.inputs[at + window + 1]);
             if (second + window + 1 < stretch.size) spare_->expect(part, stretch.inputs[second + window + 1]);
             while (!first_->finished()) learn(part);
