@@ -54,16 +54,9 @@ auto find_words(Given<uint8_t> text, Given<uint64_t> ends, Given<uint32_t> order
     return array_by([&] { return firth::find_all(words, order.data(), wanted, wanted_order.data()); });
 }
 
-auto renumber(Given<uint32_t> ids, Given<uint32_t> table) {
-    return array_by([&] {
-        std::vector<uint32_t> out(ids.size());
-        for (size_t i = 0; i < out.size(); ++i) {
-            const uint32_t id = ids.data()[i];
-            require(id < table.size(), "an id has no entry in the table");
-            out[i] = table.data()[id];
-        }
-        return out;
-    });
+void renumber(Shared<uint32_t> ids, Given<uint32_t> table) {
+    nb::gil_scoped_release free;
+    firth::renumber(ids.data(), ids.size(), table.data(), table.size());
 }
 
 auto huffman(Given<int64_t> counts) {
@@ -114,7 +107,7 @@ void bind_words(nb::module_& m) {
         "wanted_order"_a,
         "The position in the first list of each word of the second, 0xFFFFFFFF for none (uint32); the orders are "
         "those of `order_words`.");
-    m.def("renumber", &renumber, "ids"_a, "table"_a, "table[ids] (uint32).");
+    m.def("renumber", &renumber, "ids"_a, "table"_a, "Each id (uint32) becomes table[id], in place.");
     m.def(
         "huffman", &huffman, "counts"_a,
         "The Huffman tree of falling counts: the step up from each word, then from each inner node (uint32); see "

@@ -1,5 +1,6 @@
 #include "ingest.hpp"
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstring>
@@ -66,61 +67,64 @@ uint64_t mix(uint64_t a, uint64_t b) {
     return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
 }
 
-constexpr uint64_t kLong = uint64_t{0xff} << 56;
+constexpr size_t kBlock = 64;
 
-// The word's first seven bytes, and above them its size or, if it is longer, kLong.
-uint64_t key_of(std::string_view word, size_t readable) {
-    uint64_t bytes = 0;
-    std::memcpy(&bytes, word.data(), readable < 8 ? std::min<size_t>(word.size(), 7) : 8);
-    if constexpr (std::endian::native == std::endian::big) bytes = __builtin_bswap64(bytes);
-    const size_t size = word.size();
-    return size > 7 ? bytes << 8 >> 8 | kLong : (bytes & ((uint64_t{1} << 8 * size) - 1)) | uint64_t{size} << 56;
-}
-
-// Well mixed, and the same in every process.
-uint32_t hash_of(std::string_view word, uint64_t key) {
-    constexpr uint64_t kOdd = 0x9e3779b97f4a7c15;
-    uint64_t state = mix(key, kOdd);
-    if (key >= kLong) {
-        const char *piece = word.data() + 7, *const last = word.data() + word.size() - 8;
-        for (uint64_t bytes;; piece += 8) {
-            std::memcpy(&bytes, std::min(piece, last), 8);
-            state = mix(state ^ bytes, kOdd + word.size());
-            if (piece >= last) break;
-        }
-    }
-    return static_cast<uint32_t>(state ^ state >> 32);
-}
-
-// The first byte from `position` on that may be more than a letter of ASCII: white space, control characters, and
+// A bit for each of 64 bytes that may be more than a letter of ASCII: white space, control characters, and
 // whatever is not ASCII.
-const char* skip_letters(const char* position, const char* end) {
-    constexpr uint64_t kOnes = 0x0101010101010101;
-    for (; end - position >= 8; position += 8) {
-        uint64_t bytes;
-        std::memcpy(&bytes, position, 8);
-        if constexpr (std::endian::native == std::endian::big) bytes = __builtin_bswap64(bytes);
-        // Subtracting 0x21 borrows from the high bit of smaller bytes; what it borrows from bytes above does not
-        // matter, for the lowest is taken.
-        if (const uint64_t found = ((bytes - 0x21 * kOnes) | bytes) & 0x80 * kOnes)
-            return position + std::countr_zero(found) / 8;
+uint64_t find_others(const char* block) {
+    constexpr uint64_t kOnes = 0x0101010101010101, kHigh = 0x80 * kOnes;
+    uint64_t found = 0;
+    for (size_t i = 0; i < kBlock; i += 8) {
+        const uint64_t bytes = eight(block + i), letters = (bytes | kHigh) - 0x21 * kOnes;  // in their high bits
+        found |= ((~letters | bytes) & kHigh) * 0x0002040810204081 >> 56 << i;  // the bits side by side
     }
-    while (position < end && static_cast<uint8_t>(*position - 0x21) < 0x5f) ++position;
-    return position;
+    return found;
 }
+
+// The same of fewer bytes.
+uint64_t find_others(const char* bytes, size_t size) {
+    if (size >= kBlock) return find_others(bytes);
+    std::array<char, kBlock> block;
+    block.fill('a');
+    std::copy_n(bytes, size, block.begin());
+    return find_others(block.data());
+}
+
+InvalidByte invalid_byte(const char* text, const char* position) {
+    const std::string_view before(text, static_cast<size_t>(position - text));
+    const auto newlines = static_cast<uint64_t>(std::count(before.begin(), before.end(), '\n'));
+    const size_t line = before.rfind('\n') + 1;  // its begin; npos + 1 is 0
+    return {newlines + 1, before.size() - line + 1, static_cast<uint8_t>(*position)};
+}
+
+constexpr uint64_t kLong = uint64_t{0xff} << 56;
 
 }  // namespace
 
-WordTable::WordTable() : slots_(1 << 16), ends_(1), counts_(1), mask_((1 << 16) - 1) {}
+WordTable::WordTable() : slots_(1 << 16), entries_(1), mask_((1 << 16) - 1) {}
 
 std::string_view WordTable::word(size_t entry) const {
-    const uint64_t begin = ends_[entry - 1];
-    return {text_.data() + begin, ends_[entry] - begin};
+    const uint64_t begin = entries_[entry - 1].end;
+    return {text_.data() + begin, entries_[entry].end - begin};
 }
 
+// The key is the word's first seven bytes, and above them its size or, if it is longer, kLong. The hash is of the
+// whole word, well mixed, and the same in every process.
 WordTable::Sought WordTable::seek(std::string_view word, size_t readable) const {
-    const uint64_t key = key_of(word, readable);
-    const uint32_t hash = hash_of(word, key);
+    constexpr uint64_t kOdd = 0x9e3779b97f4a7c15;
+    const size_t size = word.size();
+    std::array<char, 8> few{};
+    if (readable < 8) std::copy(word.begin(), word.end(), few.begin());
+    const uint64_t first = eight(readable < 8 ? few.data() : word.data());
+    const int unused = 64 - 8 * static_cast<int>(std::min<size_t>(size, 7));
+    const uint64_t key = first << unused >> unused | (size > 7 ? kLong : uint64_t{size} << 56);
+    uint64_t state = mix(key, kOdd);
+    if (size > 7)
+        for (size_t at = 7;; at += 8) {
+            state = mix(state ^ eight(word.data() + std::min(at, size - 8)), kOdd + size);
+            if (at + 8 >= size) break;
+        }
+    const auto hash = static_cast<uint32_t>(state ^ state >> 32);
     __builtin_prefetch(&slots_[hash & mask_], 1);
     return {word, key, hash};
 }
@@ -131,17 +135,17 @@ uint32_t WordTable::count(const Sought& sought) {
         Slot& slot = slots_[at & mask_];
         if (slot.entry == 0) return insert(sought, &slot);
         if (slot.key == key && (key < kLong || (slot.hash == hash && this->word(slot.entry) == word))) {
-            ++counts_[slot.entry];
+            ++entries_[slot.entry].count;
             return slot.entry - 1;
         }
     }
 }
 
 uint32_t WordTable::insert(const Sought& sought, Slot* slot) {
-    const size_t entry = ends_.size();
+    const size_t entry = entries_.size();
     if (entry == UINT32_MAX) throw std::length_error("more than 4,294,967,294 distinct words");
     text_.insert(text_.end(), sought.word.begin(), sought.word.end());
-    ends_.push_back(text_.size()), counts_.push_back(1);
+    entries_.push_back({text_.size(), 1});
     *slot = {sought.key, sought.hash, static_cast<uint32_t>(entry)};
     if (2 * entry > mask_) grow();
     return static_cast<uint32_t>(entry - 1);
@@ -160,17 +164,17 @@ void WordTable::grow() {
 }
 
 size_t WordTable::memory() const {
-    // The slots go before the words are sorted, for which each has a key of 16 bytes.
-    constexpr size_t kSorted = 16 + sizeof(uint32_t) + sizeof(uint64_t) + sizeof(int64_t);
-    const size_t drained = ends_.size() * kSorted + text_.size();
-    return ends_.capacity() * (sizeof(uint64_t) + sizeof(int64_t)) + text_.capacity() +
+    // The slots go before the words are sorted.
+    constexpr size_t kSorted = 2 * sizeof(Beginning) + sizeof(uint32_t) + sizeof(uint64_t) + sizeof(int64_t);
+    const size_t drained = entries_.size() * kSorted + text_.size();
+    return entries_.capacity() * sizeof(Entry) + text_.capacity() +
            std::max(slots_.size() * sizeof(Slot), drained);
 }
 
 SortedWords WordTable::drain() && {
     slots_ = {};
     SortedWords sorted;
-    sorted.ids = order_by_bytes(ends_.size() - 1, [this](uint32_t id) { return word(id + 1); });
+    sorted.ids = order_by_bytes(entries_.size() - 1, [this](uint32_t id) { return word(id + 1); });
     sorted.text.reserve(text_.size());
     sorted.ends.reserve(sorted.ids.size());
     sorted.counts.reserve(sorted.ids.size());
@@ -178,53 +182,55 @@ SortedWords WordTable::drain() && {
         const std::string_view next = word(id + 1);
         sorted.text.insert(sorted.text.end(), next.begin(), next.end());
         sorted.ends.push_back(sorted.text.size());
-        sorted.counts.push_back(counts_[id + 1]);
+        sorted.counts.push_back(entries_[id + 1].count);
     }
     return sorted;
 }
 
+void Ingest::add_word(std::string_view word) {
+    encoded_.ids.push_back(table_.count(table_.seek(word, word.size())));
+}
+
 void Ingest::add_text(const char* data, size_t size) {
-    const char* const end = data + size;
-    const char* word = data;  // the begin of the current word, line and character
-    const char* line = data;
-    const char* position = data;
-    const size_t lines = encoded_.ends.size();
-    std::array<WordTable::Sought, 32>
-        sought;  // some words at a time, so that their slots come from memory together
+    const char *const end = data + size, *word = data, *next = data;  // where this word and character begin
+    std::vector<uint32_t>& ids = encoded_.ids;
+    std::array<WordTable::Sought, 32> sought;  // so many at a time, that their slots come from memory together
     size_t waiting = 0;
     const auto count = [&] {
-        for (size_t i = 0; i < waiting; ++i) encoded_.ids.push_back(table_.count(sought[i]));
+        ids.resize(ids.size() + waiting);
+        std::transform(sought.begin(), sought.begin() + waiting, ids.end() - waiting,
+                       [&](const WordTable::Sought& each) { return table_.count(each); });
         waiting = 0;
     };
-    const auto end_word = [&](const char* next) {
-        const size_t size = static_cast<size_t>(position - word), readable = static_cast<size_t>(end - word);
+    const auto end_word = [&](const char* position, size_t space) {
+        const auto size = static_cast<size_t>(position - word), readable = static_cast<size_t>(end - word);
         if (size > 0) sought[waiting++] = table_.seek({word, size}, readable);
         if (waiting == sought.size()) count();
-        word = position = next;
+        word = next = position + space;
     };
-    while ((position = skip_letters(position, end)) < end) {
-        switch (kKinds[static_cast<uint8_t>(*position)]) {
-            case kWord:
-                ++position;
-                break;
-            case kSpace:
-                end_word(position + 1);
-                break;
-            case kNewline:
-                end_word(position + 1);
-                encoded_.ends.push_back(encoded_.ids.size() + waiting);
-                line = position;
-                break;
-            case kMultibyte:
-                const Character character = decode(position, end);
-                if (character.size == 0)
-                    throw InvalidByte{encoded_.ends.size() - lines + 1, static_cast<uint64_t>(position - line) + 1,
-                                      static_cast<uint8_t>(*position)};
-                const char* const next = position + character.size;
-                is_space(character.code) ? end_word(next) : void(position = next);
+    for (const char* block = data; block < end; block += kBlock) {
+        for (uint64_t found = find_others(block, static_cast<size_t>(end - block)); found; found &= found - 1) {
+            const char* const position = block + std::countr_zero(found);
+            if (position < next) continue;  // within a character
+            switch (kKinds[static_cast<uint8_t>(*position)]) {
+                case kWord:
+                    break;
+                case kSpace:
+                    end_word(position, 1);
+                    break;
+                case kNewline:
+                    end_word(position, 1);
+                    encoded_.ends.push_back(ids.size() + waiting);
+                    break;
+                case kMultibyte:
+                    const Character character = decode(position, end);
+                    if (character.size == 0) throw invalid_byte(data, position);
+                    next = position + character.size;
+                    if (is_space(character.code)) end_word(position, static_cast<size_t>(character.size));
+            }
         }
     }
-    end_word(end);
+    end_word(end, 0);
     count();
 }
 

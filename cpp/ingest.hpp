@@ -32,10 +32,12 @@ class WordTable {
         uint32_t hash;
     };
     // A word to be counted soon, whose slot is fetched from memory. So many bytes from its first on may be read.
-    Sought seek(std::string_view word, size_t readable) const;
+    // (Inline, like `count`: what one call has just stored piece by piece another cannot load whole without
+    // waiting.)
+    inline Sought seek(std::string_view word, size_t readable) const;
 
     // The id of the word, which is counted once more.
-    uint32_t count(const Sought& sought);
+    inline uint32_t count(const Sought& sought);
 
     SortedWords drain() &&;
     size_t memory() const;  // bytes, those that `drain` needs besides among them
@@ -48,14 +50,17 @@ class WordTable {
         uint32_t entry;  // 0: empty
     };
 
+    struct Entry {
+        uint64_t end;  // of the word in text_
+        int64_t count;
+    };
+
     std::string_view word(size_t entry) const;
     uint32_t insert(const Sought& sought, Slot* slot);
     void grow();
 
-    std::vector<Slot> slots_;  // a power of two, at most half full, probed linearly
-    std::vector<uint64_t>
-        ends_;  // of each entry, in text_; entry 0 stands for no word; the id of entry n is n - 1
-    std::vector<int64_t> counts_;  // of each entry
+    std::vector<Slot> slots_;     // a power of two, at most half full, probed linearly
+    std::vector<Entry> entries_;  // the first stands for no word; the id of entry n is n - 1
     std::vector<char> text_;
     size_t mask_;
 };
@@ -81,7 +86,7 @@ class Ingest {
     void add_text(const char* data, size_t size);
 
     // A word given as such, whatever it holds, and the end of a sentence of such words.
-    void add_word(std::string_view word) { encoded_.ids.push_back(table_.count(table_.seek(word, word.size()))); }
+    void add_word(std::string_view word);
     void end_sentence() { encoded_.ends.push_back(encoded_.ids.size()); }
 
     // What has become of all that was given since the last call.

@@ -1,11 +1,25 @@
 #include "words.hpp"
 
+#include <array>
 #include <functional>
+#include <numeric>
 #include <stdexcept>
 
 #include "paging.hpp"
 
 namespace firth {
+
+void sort_beginnings(std::vector<Beginning>& beginnings) {
+    std::array<std::array<size_t, 256>, 8> places{};  // by byte, the lowest first, and its value
+    for (const Beginning& each : beginnings)
+        for (size_t byte = 0; byte < 8; ++byte) ++places[byte][each.number >> 8 * byte & 255];
+    std::vector<Beginning> sorted(beginnings.size());
+    for (size_t byte = 0; byte < 8; ++byte) {
+        std::exclusive_scan(places[byte].begin(), places[byte].end(), places[byte].begin(), size_t{0});
+        for (const Beginning& each : beginnings) sorted[places[byte][each.number >> 8 * byte & 255]++] = each;
+        beginnings.swap(sorted);
+    }
+}
 
 std::vector<uint32_t> find_all(const WordList& words, const uint32_t* order, const WordList& wanted,
                                const uint32_t* wanted_order) {
@@ -26,14 +40,18 @@ std::vector<uint32_t> find_all(const WordList& words, const uint32_t* order, con
     return found;
 }
 
-Merge::Merge(std::vector<Run> runs) : runs_(std::move(runs)) {
+void renumber(uint32_t* ids, size_t size, const uint32_t* table, size_t entries) {
+    uint32_t greatest = 0;
+    for (size_t i = 0; i < size; ++i) greatest = std::max(greatest, ids[i]);
+    if (size > 0 && greatest >= entries) throw std::invalid_argument("an id has no entry in the table");
+    for (size_t i = 0; i < size; ++i) ids[i] = table[ids[i]];
+}
+
+Merge::Merge(std::vector<Run> runs)
+    : runs_(std::move(runs)), heads_(runs_.size()), waiting_(After{heads_.data()}) {
     uint64_t words = 0;
     for (const Run& run : runs_) begins_.push_back(words), words += run.words.size;
     rewind();
-}
-
-bool Merge::after(const Head& a, const Head& b) {
-    return a.beginning != b.beginning ? a.beginning > b.beginning : a.word > b.word;
 }
 
 void Merge::rewind() {
@@ -41,24 +59,31 @@ void Merge::rewind() {
     for (uint32_t run = 0; run < runs_.size(); ++run) push(run);
 }
 
+bool Merge::After::operator()(uint32_t a, uint32_t b) const {
+    const Head &left = heads[a], &right = heads[b];
+    return left.beginning != right.beginning ? left.beginning > right.beginning : left.word > right.word;
+}
+
 void Merge::push(uint32_t run) {
     const WordList& words = runs_[run].words;
     if (at_[run] == words.size) return;
-    const std::string_view word = words[at_[run]];
-    heads_.push_back({beginning(word), word, run});
-    std::push_heap(heads_.begin(), heads_.end(), after);
+    Head& head = heads_[run];
+    head.word = words[at_[run]];
+    head.beginning = beginning(head.word);
+    waiting_.push(run);
 }
 
 // The least word that is left, its occurrences in all runs, and in `holders_` which these are; their `at_` is one
 // past it.
 int64_t Merge::next(std::string_view& word) {
-    word = heads_.front().word;
+    const Head least = heads_[waiting_.top()];
+    word = least.word;
     int64_t count = 0;
     holders_.clear();
-    while (!heads_.empty() && heads_.front().word == word) {
-        const uint32_t run = heads_.front().run;
-        std::pop_heap(heads_.begin(), heads_.end(), after);
-        heads_.pop_back();
+    while (!waiting_.empty()) {
+        const uint32_t run = waiting_.top();
+        if (heads_[run].beginning != least.beginning || heads_[run].word != word) break;
+        waiting_.pop();
         count += runs_[run].counts[at_[run]++];
         holders_.push_back(run);
         push(run);
@@ -69,12 +94,12 @@ int64_t Merge::next(std::string_view& word) {
 bool Merge::survey(size_t most) {
     read_ahead();
     std::string_view word;
-    for (; most > 0 && !heads_.empty(); --most) {
+    for (; most > 0 && !waiting_.empty(); --most) {
         Class& same = classes_[next(word)];
         ++same.words;
         same.bytes += word.size();
     }
-    if (!heads_.empty()) return true;
+    if (!waiting_.empty()) return true;
     end_survey();
     return false;
 }
@@ -98,7 +123,7 @@ void Merge::end_survey() {
 bool Merge::place(const Result& result, size_t most) {
     read_ahead();
     std::string_view word;
-    for (; most > 0 && !heads_.empty(); --most) {
+    for (; most > 0 && !waiting_.empty(); --most) {
         const int64_t count = next(word);
         Class& next_of = classes_.at(count);
         std::memcpy(result.text + next_of.bytes, word.data(), word.size());
@@ -109,7 +134,7 @@ bool Merge::place(const Result& result, size_t most) {
         result.order[placed_++] = rank;
         for (uint32_t run : holders_) result.ranks[begins_[run] + at_[run] - 1] = rank;
     }
-    return !heads_.empty();
+    return !waiting_.empty();
 }
 
 void Merge::read_ahead() const {

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <queue>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
@@ -25,36 +27,55 @@ struct WordList {
     }
 };
 
-// The first eight bytes as a number: where two words differ in it, it orders them as their bytes do.
+// Eight bytes as a number, the first of them lowest.
+inline uint64_t eight(const char* bytes) {
+    uint64_t number;
+    std::memcpy(&number, bytes, 8);
+    return std::endian::native == std::endian::big ? __builtin_bswap64(number) : number;
+}
+
+// The first eight bytes as a number, the first highest: where two words differ in it, it orders them as their
+// bytes do.
 inline uint64_t beginning(std::string_view word) {
-    uint8_t bytes[8] = {};
-    std::copy_n(word.data(), std::min<size_t>(word.size(), 8), bytes);
+    if (word.size() >= 8) return __builtin_bswap64(eight(word.data()));
     uint64_t number = 0;
-    for (uint8_t byte : bytes) number = number << 8 | byte;
+    for (size_t i = 0; i < word.size(); ++i) number |= uint64_t{static_cast<uint8_t>(word[i])} << (56 - 8 * i);
     return number;
 }
+
+struct Beginning {
+    uint64_t number;
+    uint32_t position;  // of the word
+};
+
+// By their numbers, those that are equal in the order in which they come: a pass over all for each byte.
+void sort_beginnings(std::vector<Beginning>& beginnings);
 
 // The positions of `size` words, sorted by the words' bytes.
 template <class WordAt>
 std::vector<uint32_t> order_by_bytes(size_t size, WordAt word_at) {
-    struct Key {
-        uint64_t beginning;
-        uint32_t position;
-    };
-    std::vector<Key> keys(size);
-    for (uint32_t i = 0; i < size; ++i) keys[i] = {beginning(word_at(i)), i};
-    std::sort(keys.begin(), keys.end(), [&](const Key& a, const Key& b) {
-        if (a.beginning != b.beginning) return a.beginning < b.beginning;
-        return word_at(a.position) < word_at(b.position);
-    });
+    std::vector<Beginning> words(size);
+    for (uint32_t i = 0; i < size; ++i) words[i] = {beginning(word_at(i)), i};
+    sort_beginnings(words);
+    for (auto same = words.begin(); same != words.end();) {
+        const auto end =
+            std::find_if(same, words.end(), [&](const Beginning& each) { return each.number != same->number; });
+        std::sort(same, end, [&](const Beginning& a, const Beginning& b) {
+            return word_at(a.position) < word_at(b.position);
+        });
+        same = end;
+    }
     std::vector<uint32_t> order(size);
-    std::transform(keys.begin(), keys.end(), order.begin(), [](const Key& key) { return key.position; });
+    std::transform(words.begin(), words.end(), order.begin(), [](const Beginning& each) { return each.position; });
     return order;
 }
 
 // The position in `words` of each of `wanted`, kNoWord for none; the orders are those by bytes.
 std::vector<uint32_t> find_all(const WordList& words, const uint32_t* order, const WordList& wanted,
                                const uint32_t* wanted_order);
+
+// Each id becomes its entry in the table; throws std::invalid_argument, before it has begun, for one without.
+void renumber(uint32_t* ids, size_t size, const uint32_t* table, size_t entries);
 
 // Counted lists, each sorted by bytes, become one that is ranked: by falling count, ties by bytes.
 //
@@ -77,6 +98,7 @@ class Merge {
     };
 
     explicit Merge(std::vector<Run> runs);
+    Merge(const Merge&) = delete;
     bool survey(size_t most);
     bool place(const Result& result, size_t most);
     uint64_t words() const { return words_; }
@@ -86,7 +108,10 @@ class Merge {
     struct Head {  // the next word of a run
         uint64_t beginning;
         std::string_view word;
-        uint32_t run;
+    };
+    struct After {  // whether one run's head comes after another's
+        const Head* heads;
+        bool operator()(uint32_t a, uint32_t b) const;
     };
     struct Class {  // the words of one count
         uint64_t words = 0, bytes = 0;
@@ -94,16 +119,16 @@ class Merge {
 
     // Has the system read what comes next in mapped files: it cannot foresee so many places at once.
     void read_ahead() const;
-    static bool after(const Head& a, const Head& b);
     void rewind();
     void push(uint32_t run);
     int64_t next(std::string_view& word);
     void end_survey();
 
     std::vector<Run> runs_;
-    std::vector<uint64_t> begins_;   // of each run among the words of all
-    std::vector<uint64_t> at_;       // the position of its next word
-    std::vector<Head> heads_;        // a heap, the least word on top
+    std::vector<uint64_t> begins_;                                         // of each run among the words of all
+    std::vector<uint64_t> at_;                                             // the position of its next word
+    std::vector<Head> heads_;                                              // of each run
+    std::priority_queue<uint32_t, std::vector<uint32_t>, After> waiting_;  // the run of the least head on top
     std::vector<uint32_t> holders_;  // the runs that hold the word that `next` gave
     std::unordered_map<int64_t, Class> classes_;
     uint64_t words_ = 0, bytes_ = 0, placed_ = 0;

@@ -5,12 +5,13 @@ import sys
 import threading
 from itertools import pairwise
 
+import numpy as np
 import pytest
 from corpora import cut, split, texts
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from firth._core import Ingest, InvalidByte
+from firth._core import Ingest, InvalidByte, renumber
 
 
 def fed(*pieces: bytes) -> list[list[str]]:
@@ -98,3 +99,14 @@ def test_threads_may_read_side_by_side():
     for thread in threads:
         thread.join()
     assert found == [[text.decode().split()]] * 2
+
+
+def test_ids_without_an_entry_are_refused_and_the_others_left_as_they_were():
+    table = np.array([5, 0, 7], dtype=np.uint32)
+    ids = np.array([2, 0, 1, 2], dtype=np.uint32)
+    renumber(ids, table)
+    assert ids.tolist() == [7, 5, 0, 7]
+    with pytest.raises(ValueError, match="an id has no entry in the table"):
+        renumber(ids := np.array([2, 3, 0], dtype=np.uint32), table)
+    assert ids.tolist() == [2, 3, 0]
+    renumber(np.empty(0, dtype=np.uint32), table[:0])

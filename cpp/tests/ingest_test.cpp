@@ -180,10 +180,28 @@ void test_any_bytes(Random& random) {
     }
 }
 
-void test_many_words() {
-    constexpr uint32_t distinct = 100'000;  // the table of words grows twice
+// Words of up to three blocks of 64 bytes, in texts that end anywhere in a block.
+void test_long_words(Random& random) {
+    for (int round = 0; round < 300; ++round) {
+        Sample sample;
+        sample.expected.sentences.emplace_back();
+        for (size_t words = 1 + random() % 5; words > 0; --words) {
+            const std::string word(1 + random() % 192, char('a' + random() % 3));
+            sample.bytes += word + ' ';
+            sample.expected.sentences[0].push_back(word);
+        }
+        if (random() % 2) sample.bytes.pop_back();
+        CHECK(ingest(sample.bytes, 1, random) == sample.expected);
+    }
+}
+
+// So many that the table grows twice and, if they begin with the same letters, that some are told apart by nothing
+// but their whole text.
+void test_many_words(const std::string& beginning) {
+    constexpr uint32_t distinct = 100'000;
+    const auto word = [&](uint64_t i) { return beginning + std::to_string(i * 1234567); };
     std::string text;
-    for (uint32_t i = 0; i < 2 * distinct; ++i) text += std::to_string(uint64_t(i % distinct) * 1234567) + ' ';
+    for (uint32_t i = 0; i < 2 * distinct; ++i) text += word(i % distinct) + ' ';
     Ingest ingest;
     for (int round = 0; round < 2; ++round) {
         ingest.add_text(text.data(), text.size());
@@ -192,7 +210,7 @@ void test_many_words() {
         for (uint32_t i = 0; i < ids.size(); ++i) CHECK(ids[i] == i % distinct);
         const firth::SortedWords words = ingest.drain();
         CHECK(words.counts == std::vector<int64_t>(distinct, 2));
-        CHECK(by_id(words).back() == std::to_string(uint64_t(distinct - 1) * 1234567));
+        CHECK(by_id(words).back() == word(distinct - 1));
     }
 }
 
@@ -261,6 +279,8 @@ void test_ingest() {
     test("ingest: valid text in pieces", [&] { test_valid(random); });
     test("ingest: the first invalid byte in pieces", [&] { test_invalid(random); });
     test("ingest: any bytes in pieces", [&] { test_any_bytes(random); });
-    test("ingest: more words than the first table holds", [] { test_many_words(); });
+    test("ingest: long words", [&] { test_long_words(random); });
+    test("ingest: more words than the first table holds", [] { test_many_words(""); });
+    test("ingest: many words that begin alike", [] { test_many_words("beginning"); });
     test("words: tables merged are one table", [&] { test_merge(random); });
 }

@@ -174,8 +174,8 @@ def find_words(text: Annotated[NDArray[numpy.uint8], dict(shape=(None,), order='
     The position in the first list of each word of the second, 0xFFFFFFFF for none (uint32); the orders are those of `order_words`.
     """
 
-def renumber(ids: Annotated[NDArray[numpy.uint32], dict(shape=(None,), order='C', device='cpu', writable=False)], table: Annotated[NDArray[numpy.uint32], dict(shape=(None,), order='C', device='cpu', writable=False)]) -> Annotated[NDArray[numpy.uint32], dict(shape=(None,))]:
-    """table[ids] (uint32)."""
+def renumber(ids: Annotated[NDArray[numpy.uint32], dict(shape=(None,), order='C', device='cpu')], table: Annotated[NDArray[numpy.uint32], dict(shape=(None,), order='C', device='cpu', writable=False)]) -> None:
+    """Each id (uint32) becomes table[id], in place."""
 
 def huffman(counts: Annotated[NDArray[numpy.int64], dict(shape=(None,), order='C', device='cpu', writable=False)]) -> Annotated[NDArray[numpy.uint32], dict(shape=(None,))]:
     """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from typing import Literal
@@ -141,8 +141,14 @@ class Corpus:
         found = own.words.find_all(vocab.words)
         known = np.flatnonzero(found != NOWHERE)
         table[found[known]] = known
-        starts = range(0, len(self.ids), _BLOCK)
-        return storage.temporary_array(renumber(self.ids[start : start + _BLOCK], table) for start in starts)
+
+        def blocks() -> Iterator[NDArray[np.uint32]]:
+            for start in range(0, len(self.ids), _BLOCK):
+                ids = self.ids[start : start + _BLOCK].copy()
+                renumber(ids, table)
+                yield ids
+
+        return storage.temporary_array(blocks())
 
 
 def _count_files(

@@ -237,8 +237,10 @@ class _Translation:
                 for stretch in run.stretches:
                     if self.stopped.is_set():
                         return
+                    ranked = self._ids.read(stretch.ids)
+                    renumber(ranked, table)
                     ids.seek(stretch.word * table.itemsize)
-                    storage.append(ids, renumber(self._ids.read(stretch.ids), table))
+                    storage.append(ids, ranked)
                     ends = self._ends.read(stretch.ends) + np.uint64(stretch.word)
                     offsets.seek((1 + stretch.sentence) * ends.itemsize)
                     storage.append(offsets, ends)
