@@ -82,7 +82,8 @@ class Copies {
     // they lie.
     Copies(Real* home, uint32_t stride, uint64_t kept) : Copies(home, stride, 0, kept, nullptr) {}
 
-    // Of so many rows copies are made, when they are asked for, of those in `shared`, at most so many.
+    // Of so many rows copies are made of those in `shared`, once it is known that they are wanted, at most so
+    // many.
     Copies(Real* home, uint32_t stride, uint64_t rows, uint64_t most, const Marks& shared)
         : Copies(home, stride, rows, most, &shared) {}
 
@@ -96,7 +97,7 @@ class Copies {
     void exchange_all(uint32_t parts) { exchange(0, most_, 1, parts); }
 
     // The places of the rows of so many ids: where none are shared the ids themselves, else behind those of all
-    // rows those of the copies. Both may be the same array.
+    // rows those of the copies, which are to be made before they are used. Both may be the same array.
     void locate(const uint32_t* ids, int count, uint32_t* places) {
         if (!shared_) return;
         for (int i = 0; i < count; ++i) places[i] = ids[i];
@@ -105,39 +106,36 @@ class Copies {
     }
     uint32_t id(uint32_t place) const { return place - first_ < most_ && shared_ ? ids_[place - first_] : place; }
 
-    // The rows at so many places, each of which will be moved so many times, not 0. Copies of those shared are
-    // asked for and will lie there when they are made.
+    // The rows at so many places, each of which will be moved so many times.
     void take(const uint32_t* places, int count, uint32_t times, Real** rows) {
         if (shared_) return take_shared(places, count, times, rows);
         for (int i = 0; i < count; ++i)
             rows[i] = (places[i] < most_ ? own_ : home_) + uint64_t(places[i]) * stride_;
         for (int i = 0; i < count && most_ > 0; ++i) moves_[least_of(places[i], most_)] += times;
     }
-    uint32_t asked() const { return asked_; }
-    void make(uint32_t asked) {
-        if (made_ < asked) make_shared(asked);
+    void make() {
+        if (made_ < count_) make_shared();
     }
 
-    // What has to be fetched from memory before the row at this place is taken.
+    // The row at this place, before it is taken: to be fetched from memory.
     Real* expected(uint32_t place) const {
         const uint32_t copy = place - first_;
-        return copy >= most_ ? home(place) : moves_[copy] ? own(copy) : home(ids_[copy]);
+        return copy < most_ ? own(copy) : home(place);
     }
 
     // The row, which will be moved so many times.
     Real* row(uint32_t id, uint32_t times) {
         Real* found;
-        locate(&id, 1, &id), take(&id, 1, times, &found), make(asked_);
+        locate(&id, 1, &id), take(&id, 1, times, &found), make();
         return found;
     }
 
     // How far each row is to move takes the place of its copy.
     FIRTH_HOGWILD void measure(uint32_t parts) {
         for (uint32_t i = 0; i < made_; ++i) {
-            if (i + ahead < made_) prefetch<false>(home(ids_[queue_[i + ahead]]), stride_);
-            const uint32_t copy = queue_[i];
-            Real *const own = this->own(copy), *const row = home(ids_[copy]);
-            const Real part = Real(share_of_move(pull * moves_[copy], parts));
+            if (i + ahead < made_) prefetch<false>(home(ids_[i + ahead]), stride_);
+            Real *const own = this->own(i), *const row = home(ids_[i]);
+            const Real part = Real(share_of_move(pull * moves_[i], parts));
             for (uint32_t j = 0; j < stride_; ++j) own[j] = part * (own[j] - row[j]);
         }
     }
@@ -146,18 +144,15 @@ class Copies {
     // first.
     void expect() const {
         __builtin_prefetch(&made_);
-        for (uint32_t i = 0; i < 64; i += 16) __builtin_prefetch(queue_ + i), __builtin_prefetch(ids_ + i);
+        for (uint32_t i = 0; i < 64; i += 16) __builtin_prefetch(ids_ + i);
     }
     void send_home(uint32_t rest, uint32_t divisor, Homeward<Real>& moves) const {
-        for (uint32_t i = 0; i < made_; ++i) {
-            const uint32_t copy = queue_[i], id = ids_[copy];
-            moves.send(home(id), own(copy), id % divisor == rest);
-        }
+        for (uint32_t i = 0; i < made_; ++i) moves.send(home(ids_[i]), own(i), ids_[i] % divisor == rest);
     }
 
     void forget() {
         for (uint32_t i = 0; i < count_; ++i) table_[slots_[i]] = 0, moves_[i] = 0;
-        count_ = asked_ = made_ = 0;
+        count_ = made_ = 0;
     }
 
   private:
@@ -169,10 +164,9 @@ class Copies {
           shared_(shared),
           mask_(power_of_two(shared ? 2 * most : 0) - 1),
           table_(mask_ + 1),
-          ids_(most + spare),
+          ids_(most + 1),
           moves_(most + spare),
           slots_(most + 1),
-          queue_(most + spare),
           own_(most * stride),
           before_(shared ? 0 : most * stride) {
         for (uint64_t i = 0; i <= mask_; ++i) table_[i] = 0;
@@ -210,25 +204,17 @@ class Copies {
     __attribute__((noinline)) void take_shared(const uint32_t* places, int count, uint32_t times, Real** rows) {
         const uint32_t first = first_, most = most_;
         const uint64_t row = stride_ * sizeof(Real), bases[] = {uint64_t(home_), uint64_t(own(0)) - first * row};
-        uint32_t asked = asked_, *const moves = moves_, *const queue = queue_;
+        uint32_t* const moves = moves_;
         for (int i = 0; i < count; ++i) {  // no branch to mispredict, nor a chain of sums for what is no copy
             const uint32_t copy = places[i] - first, counted = copy < most ? copy : most + uint32_t(i) % spare;
             rows[i] = (Real*)(bases[copy < most] + places[i] * row);
-            queue[asked] = counted;
-            asked += (copy < most) & (moves[counted] == 0);
             moves[counted] += times;
-        }
-        for (; asked_ < asked; ++asked_) {
-            prefetch<false>(home(ids_[queue[asked_]]), stride_);
-            prefetch<true>(own(queue[asked_]), stride_);
         }
     }
 
-    __attribute__((noinline)) FIRTH_HOGWILD void make_shared(uint32_t asked) {
-        for (; made_ < asked; ++made_) {
-            const uint32_t copy = queue_[made_];
-            for (uint32_t j = 0; j < stride_; ++j) own(copy)[j] = home(ids_[copy])[j];
-        }
+    __attribute__((noinline)) FIRTH_HOGWILD void make_shared() {
+        for (; made_ < count_; ++made_)
+            for (uint32_t j = 0; j < stride_; ++j) own(made_)[j] = home(ids_[made_])[j];
     }
 
     // The copy of the row of this id, which the table knows or learns. The factor is odd: as many ids in a row as
@@ -238,6 +224,7 @@ class Copies {
         while (table_[at] && ids_[table_[at] - 1] != id) at = (at + 1) & mask_;
         if (!table_[at]) {
             ids_[count_] = id, slots_[count_] = uint32_t(at);
+            prefetch<false>(home(id), stride_), prefetch<true>(own(count_), stride_);
             table_[at] = ++count_;
         }
         return table_[at] - 1;
@@ -261,13 +248,12 @@ class Copies {
     }
 
     Real* home_;
-    uint32_t stride_, first_, most_;             // the place of the first copy, and of how many
-    uint32_t count_ = 0, asked_ = 0, made_ = 0;  // copies that have a place, that were asked for, and made
+    uint32_t stride_, first_, most_;  // the place of the first copy, and of how many
+    uint32_t count_ = 0, made_ = 0;   // copies that have a place, and that were made
     const Marks* shared_;
     uint64_t mask_;
     Buffer<uint32_t> table_;                // numbers of copies + 1, 0: empty; at most half full, probed linearly
     Buffer<uint32_t> ids_, moves_, slots_;  // of each copy
-    Buffer<uint32_t> queue_;                // in the order in which they were asked for
     Buffer<Real> own_, before_;             // before_: where those kept were when they were exchanged
 };
 

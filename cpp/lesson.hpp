@@ -87,7 +87,6 @@ class Lesson {
     void locate(Part<Real>& part, bool located) {
         if (!located) part.output.locate(outputs_.ids, outputs_.count, outputs_.ids);
         part.output.take(outputs_.ids, outputs_.count, uint32_t(prediction_.hidden), outputs_.rows);
-        copies_ = part.output.asked();
         for (int k = 0; k < tile<Real> && Rule::varied; ++k) outputs_.rows[outputs_.count + k] = zeros_;
         asked_ = 2, to_ask_ = 2 + Rule::far(outputs_);
     }
@@ -108,7 +107,7 @@ class Lesson {
         const bool alone = inputs == prediction_.hidden;
         const int moves = outputs_.count > 0 ? outputs_.count : 1;
         part.input.take(prediction_.places, inputs, uint32_t(moves), input_rows_);
-        part.input.make(part.input.asked()), part.output.make(copies_);
+        part.input.make(), part.output.make();
         direct_ = alone && !task_.weights.frozen;  // what goes back to a row alone is added with the last tile
         hidden_ = alone ? (Real**)input_rows_ : combined_;
         for (int c = 0; c < prediction_.hidden && !alone; ++c) combine(c);
@@ -258,7 +257,6 @@ class Lesson {
     Real *combined_[2], **hidden_ = nullptr;
     int learnt_ = 0;              // hidden rows
     int asked_ = 1, to_ask_ = 1;  // of the rows that are to be asked for
-    uint32_t copies_ = 0;         // of output rows that are to be made before it begins
     bool direct_ = false;
 };
 

@@ -33,32 +33,32 @@ class Marks {
     Buffer<uint64_t> bits_;
 };
 
-// Such a set as a list, too: it is short, and others read it.
+// Such a set as a list, which is short, and which others read: what is left of each id when divided by the number
+// of bits.
 class List {
   public:
-    explicit List(uint64_t rows) : marks_(rows), ids_(Marks::most + 1) {}
+    List() : rests_(Marks::most + 1) {}
     void clear() {
-        for (uint32_t i = 0; i < expected; i += 32) __builtin_prefetch(ids_ + i, 1);
-        marks_.clear(), count_ = 0;
+        for (uint32_t i = 0; i < expected; i += 32) __builtin_prefetch(rests_ + i, 1);
+        count_ = 0;
     }
     void expect() const {
         __builtin_prefetch(&count_);
-        for (uint32_t i = 0; i < expected; i += 32) __builtin_prefetch(ids_ + i);
+        for (uint32_t i = 0; i < expected; i += 32) __builtin_prefetch(rests_ + i);
     }
-    void add(uint32_t id) {
-        ids_[count_] = uint16_t(id % Marks::most);
-        count_ += !marks_.has(id);  // no branch to mispredict
-        marks_.add(id);
+    void add(uint32_t id, Marks& listed) {
+        rests_[count_] = uint16_t(id % Marks::most);
+        count_ += !listed.has(id);  // no branch to mispredict
+        listed.add(id);
     }
     template <class Body>
     void each(Body body) const {
-        for (uint32_t i = 0; i < count_; ++i) body(ids_[i]);
+        for (uint32_t i = 0; i < count_; ++i) body(rests_[i]);
     }
 
   private:
     static constexpr uint32_t expected = 256;
-    Marks marks_;
-    Buffer<uint16_t> ids_;  // what is left of each when divided by the number of bits
+    Buffer<uint16_t> rests_;
     uint32_t count_ = 0;
 };
 
@@ -67,7 +67,6 @@ struct Concerned {
     List inputs, outputs;
     void clear() { inputs.clear(), outputs.clear(); }
     void expect() const { inputs.expect(), outputs.expect(); }
-    explicit Concerned(uint64_t rows) : inputs(rows), outputs(rows) {}
 };
 
 }  // namespace FIRTH_ISA

@@ -52,10 +52,11 @@ inline const Vector<Real>* vectors(const Real* row) {
 }
 
 // Have a row fetched from memory: to be read, so that other cores keep it too, or to be written, by this one
-// alone.
+// alone. (To g++ that is nothing, and functions that do nothing else it would leave out, but for the asm.)
 template <bool write, class Real>
 inline void prefetch(const Real* row, uint32_t stride) {
     for (uint32_t i = 0; i < stride; i += 64 / sizeof(Real)) __builtin_prefetch(row + i, write, 3);
+    asm volatile("");
 }
 
 // A row that will be wanted soon is asked for between the steps of other work, a line at each: a core that is

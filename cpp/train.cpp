@@ -57,6 +57,8 @@ class Learner {
           counters_(counters),
           order_(task.text.tokens, epoch.meeting, epoch.seed, epoch.number),
           most_outputs_(outputs),
+          listed_inputs_(task.text.vocabulary),
+          listed_outputs_(task.text.vocabulary),
           zeros_(task.weights.stride),
           lessons_{{task, inputs, outputs, zeros_},
                    {task, inputs, outputs, zeros_},
@@ -126,8 +128,7 @@ class Learner {
         void** const shares = epoch_.meeting->shares;
         const auto share = [=](uint32_t p) -> Share& { return *static_cast<Share*>(shares[p]); };
         for (uint32_t p = me; p < blocks_of_a_round; p += threads)
-            shares[p] =
-                new Share{new_part(inputs, outputs), new_block(), {Concerned(vocabulary), Concerned(vocabulary)}};
+            shares[p] = new Share{new_part(inputs, outputs), new_block(), {}};
         Homeward<Real> rows(task_.weights.stride), biases(1);
 
         uint64_t first = *epoch_.next_block;
@@ -177,7 +178,11 @@ class Learner {
         part.tally.tokens = block.tokens;
         for (const Stretch& stretch : block) part.locate(stretch);
         block.draws.locate(part.output);
+        const Stretch* next = block.begin();
+        const auto expect_next = [&] { next != block.end() ? expect_first(*next++, part) : void(); };
+        expect_next();
         for (const Stretch& stretch : block) {
+            expect_next();
             const double done = double(block.passed + stretch.from) / double(task_.text.tokens);
             rate_ = Real(epoch_.rate_from + (epoch_.rate_to - epoch_.rate_from) * done);
             learn_stretch(stretch, block, part);
@@ -204,15 +209,24 @@ class Learner {
         if (round == 0) block.open(order_, epoch_, turn);
         block.next_part();
         Concerned& rows = share.rows[odd];
-        rows.clear();
-        const auto may_pick = [&](uint32_t id) { rows.outputs.add(id); };
+        rows.clear(), listed_inputs_.clear(), listed_outputs_.clear();
+        const auto may_pick = [&](uint32_t id) { rows.outputs.add(id, listed_outputs_); };
         uint64_t draws = 0;
         for (const Stretch& stretch : block) {
-            for (int at = 0; at < stretch.size; ++at) rows.inputs.add(stretch.ids[at]);
+            for (int at = 0; at < stretch.size; ++at) rows.inputs.add(stretch.ids[at], listed_inputs_);
             for (int at = stretch.begin; at < stretch.end; ++at) Rule::foresee(task_, stretch.ids[at], may_pick);
             draws += uint64_t(apart(task_.context, stretch, Rule::targets)) * task_.objective.noise.draws;
         }
         if (Rule::draws) block.draws.foresee(draws, may_pick);
+    }
+
+    // The input rows of the first predictions of a stretch: those that come with the next ones are asked for one
+    // by one.
+    void expect_first(const Stretch& stretch, const Part<Real>& part) {
+        const int behind = apart(task_.context, stretch, Rule::targets), window = int(task_.context.window);
+        for (int at = stretch.begin; at < stretch.end; at += behind)
+            for (int i = at > window ? at - window : 0; i <= at + window && i < stretch.size; ++i)
+                prefetch<true>(part.input.expected(stretch.inputs[i]), task_.weights.stride);
     }
 
     // Two lessons are learnt in turns, so that the arithmetic of one fills the waits of the other, while the
@@ -273,6 +287,7 @@ class Learner {
     const Order order_;
     const uint64_t most_outputs_;
     const Noise nothing_ = {};
+    Marks listed_inputs_, listed_outputs_;
     Buffer<Real> zeros_;
     Lesson<Real, Rule> lessons_[4];
     Lesson<Real, Rule>*first_ = &lessons_[0], *second_ = &lessons_[1], *coming_ = &lessons_[2],
