@@ -2,7 +2,7 @@
 //
 // Rows that all threads want, like those near the root of a tree, would travel from core to core with every
 // prediction; and what becomes of a row that two threads move depends on who comes first. So a thread may learn on
-// copies of its own, which it keeps, or makes in each round as rows are asked for, and bring home how far they
+// copies of its own, which it keeps, or makes in each round of rows that are to come, and bring home how far they
 // have moved.
 #pragma once
 #include <cmath>
@@ -164,9 +164,9 @@ class Copies {
           shared_(shared),
           mask_(power_of_two(shared ? 2 * most : 0) - 1),
           table_(mask_ + 1),
-          ids_(most + 1),
+          ids_(most),
           moves_(most + spare),
-          slots_(most + 1),
+          slots_(most),
           own_(most * stride),
           before_(shared ? 0 : most * stride) {
         for (uint64_t i = 0; i <= mask_; ++i) table_[i] = 0;

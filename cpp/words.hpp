@@ -98,7 +98,7 @@ class Merge {
     };
 
     explicit Merge(std::vector<Run> runs);
-    Merge(const Merge&) = delete;
+    Merge(const Merge&) = delete;  // what waits is compared where it lies
     bool survey(size_t most);
     bool place(const Result& result, size_t most);
     uint64_t words() const { return words_; }
