@@ -5,6 +5,7 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include <algorithm>
 #include <cstring>
 #include <optional>
 #include <stdexcept>
@@ -53,7 +54,8 @@ struct NoiseTable {
 
 struct TreeTable {
     Given<uint32_t> up;
-    firth::WrittenPaths paths;
+    std::vector<firth::Path> paths;
+    uint32_t longest;
 
     TreeTable(Given<uint32_t> up, size_t written) : up(up) {
         require(up.size() % 2 == 1, "a tree of V words has V - 1 inner nodes");
@@ -62,14 +64,12 @@ struct TreeTable {
             require(i == root ? up.data()[i] == firth::no_step
                               : up.data()[i] / 2 < (i < words() ? inner : i - words()),
                     "each step must lead to an inner node, and to an earlier one from these");
-        paths = firth::write_paths(up.data(), words(), written);
+        paths = firth::write_paths(up.data(), words(), std::min(words(), written));
+        longest = firth::longest_path(up.data(), words());
     }
 
     size_t words() const { return up.size() / 2 + 1; }
-    firth::Tree view() const {
-        return {up.data(), paths.offsets.data(), paths.steps.data(), uint32_t(paths.offsets.size() - 1),
-                paths.longest};
-    }
+    firth::Tree view() const { return {up.data(), paths.data(), uint32_t(paths.size()), longest}; }
 };
 
 template <class Real>

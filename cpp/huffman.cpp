@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "task.hpp"
-
 namespace firth {
 
 std::vector<uint32_t> huffman(const int64_t* counts, size_t size) {
@@ -22,18 +20,25 @@ std::vector<uint32_t> huffman(const int64_t* counts, size_t size) {
     return up;
 }
 
-WrittenPaths write_paths(const uint32_t* up, size_t words, size_t written) {
-    WrittenPaths paths;
-    const uint32_t* above = up + words;
-    std::vector<uint32_t> depths(words - 1);  // of inner nodes
-    for (size_t node = 1; node + 1 < words; ++node) depths[node] = depths[above[node] / 2] + 1;
-    for (size_t word = 0; word < words && words > 1; ++word)
-        paths.longest = std::max(paths.longest, depths[up[word] / 2] + 1);
-    for (size_t word = 0; word < std::min(words, written); ++word) {
-        for (uint32_t step = up[word]; step != no_step; step = above[step / 2]) paths.steps.push_back(step);
-        paths.offsets.push_back(paths.steps.size());
+std::vector<Path> write_paths(const uint32_t* up, size_t words, size_t written) {
+    std::vector<Path> paths(written);
+    for (size_t word = 0; word < written; ++word) {
+        uint32_t step = up[word];
+        for (uint32_t& each : paths[word].steps) {
+            each = step;
+            if (step != no_step) step = up[words + step / 2];
+        }
     }
     return paths;
+}
+
+uint32_t longest_path(const uint32_t* up, size_t words) {
+    if (words < 2) return 0;
+    std::vector<uint32_t> lengths(words - 1);  // of the paths of inner nodes
+    for (size_t node = 1; node + 1 < words; ++node) lengths[node] = lengths[up[words + node] / 2] + 1;
+    uint32_t longest = 0;
+    for (size_t word = 0; word < words; ++word) longest = std::max(longest, lengths[up[word] / 2] + 1);
+    return longest;
 }
 
 }  // namespace firth

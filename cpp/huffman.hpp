@@ -1,9 +1,10 @@
 // The Huffman tree of hierarchical softmax (Huffman 1952; Mikolov et al. 2013a).
 #pragma once
-
 #include <cstddef>
 #include <cstdint>
 #include <vector>
+
+#include "task.hpp"
 
 namespace firth {
 
@@ -12,13 +13,9 @@ namespace firth {
 // comes before the one above it, and those that most paths share lie side by side.
 std::vector<uint32_t> huffman(const int64_t* counts, size_t size);
 
-// The paths of the first words, from the word to the root, and the length of the longest of all.
-struct WrittenPaths {
-    std::vector<uint64_t> offsets = {0};
-    std::vector<uint32_t> steps;
-    uint32_t longest = 0;
-};
+std::vector<Path> write_paths(const uint32_t* up, size_t words, size_t written);
 
-WrittenPaths write_paths(const uint32_t* up, size_t words, size_t written);
+// The steps in the longest path of all words.
+uint32_t longest_path(const uint32_t* up, size_t words);
 
 }  // namespace firth

@@ -56,7 +56,7 @@ class Lesson {
           rows_(2 + outputs + tile<Real>),
           input_rows_(inputs),
           errors_(inputs),
-          signs_(2 * outputs + lanes<Real>),
+          signs_(2 * (outputs + lanes<Real>)),
           shifts_(outputs + lanes<Real>),
           scores_(2 * (outputs + lanes<Real>)),
           combined_rows_(2 * task.weights.stride),
@@ -78,9 +78,10 @@ class Lesson {
         if (prediction_.hidden == 0) return;
         Outputs<Real> picked = outputs_;  // whose count is in a register while it grows
         picked.count = 0;
-        Rule::pick(task_, prediction_, draws, picked);
+        to_ask_ = 2 + Rule::pick(task_, prediction_, draws, picked);
         outputs_.count = picked.count;
-        *(Loose<Real>*)(outputs_.signs + 2 * picked.count) = Loose<Real>{};
+        Loose<Real>* const behind = (Loose<Real>*)(outputs_.signs + 2 * picked.count);
+        behind[0] = behind[1] = Loose<Real>{};  // as far as vectors of scores may reach
     }
 
     // Where its output rows lie, which are to be asked for, behind at most two input rows. Behind them come zeros.
@@ -88,7 +89,7 @@ class Lesson {
         if (!located) part.output.locate(outputs_.ids, outputs_.count, outputs_.ids);
         part.output.take(outputs_.ids, outputs_.count, uint32_t(prediction_.hidden), outputs_.rows);
         for (int k = 0; k < tile<Real> && Rule::varied; ++k) outputs_.rows[outputs_.count + k] = zeros_;
-        asked_ = 2, to_ask_ = 2 + Rule::far(outputs_);
+        asked_ = 2;
     }
     void expect(const Part<Real>& part, uint32_t place) { rows_[--asked_] = part.input.expected(place); }
 
@@ -136,7 +137,8 @@ class Lesson {
     void score(Lesson& next_one) {
         next([&]<int H>() {
             for_outputs([&]<int T>(int k) {
-                scores(k) = dots<H, T>(hidden_ + learnt_, outputs_.rows + k, width(), next_one.ahead());
+                const auto sums = dots<H, T>(hidden_ + learnt_, outputs_.rows + k, width(), next_one.ahead());
+                *(Loose<Real>*)(scores_ + H * k) = sums;  // what is behind them gives way to the next tile's
             });
         });
     }
@@ -145,9 +147,9 @@ class Lesson {
         next([&]<int H>() {
             if constexpr (Rule::biased) shift<H>(part);
             if constexpr (Rule::link == Link::logistic)
-                logistic_link<H>(&scores(0), outputs_, rate, part.tally.likelihood);
+                logistic_link<H>(vectors<Real>(scores_), outputs_, rate, part.tally.likelihood);
             else
-                part.tally.log_likelihood += softmax_link<H>(&scores(0), outputs_, rate);
+                part.tally.log_likelihood += softmax_link<H>(vectors<Real>(scores_), outputs_, rate);
             if constexpr (Rule::biased) move_biases<H>(part);
             part.tally.predictions += H;
         });
@@ -156,8 +158,7 @@ class Lesson {
     void move(Lesson& next_one) {
         next([&]<int H>() {
             step<H>(next_one);
-            if (!direct_ && outputs_.count > 0)  // a tree of one word has no nodes
-                for (int c = learnt_; c < learnt_ + H; ++c) adjoint(c);
+            for (int c = learnt_; c < learnt_ + H && !direct_; ++c) adjoint(c);
             learnt_ += H;
         });
     }
@@ -180,14 +181,17 @@ class Lesson {
         for_tiles<tile<Real>, by>((outputs_.count + by - 1) / by * by, body);
     }
 
+    // As many rows of the next lesson are asked for as must be, where all are to be in all steps that are left.
     template <int H>
     void step(Lesson& next_one) {
-        for_outputs([&]<int T>(int k) {
-            const bool home = direct_ && k + T >= outputs_.count;
-            FIRTH_ISA::step<H, T>(hidden_ + learnt_, outputs_.rows + k, (const Real*)&scores(k),
-                                  home && k > 0 ? errors_ + learnt_ : nullptr,
-                                  (home ? hidden_ : errors_) + learnt_, width(), home || k > 0, next_one.ahead());
+        const int steps = (prediction_.hidden - learnt_ + 1) / 2;
+        const int asked = (next_one.to_ask_ - next_one.asked_ + steps - 1) / steps;
+        for_tiles<breadth / H>(width(), [&]<int T>(int v) {
+            FIRTH_ISA::step<H, T>(hidden_ + learnt_, outputs_.rows, outputs_.count, v, (const Real*)scores_,
+                                  (direct_ ? hidden_ : (Real**)errors_) + learnt_, direct_,
+                                  next_one.rows_ + next_one.asked_, asked);
         });
+        next_one.asked_ += asked < outputs_.count ? asked : outputs_.count;
     }
 
     FIRTH_HOGWILD double square(const Real* const* rows, int count) const {
@@ -200,8 +204,6 @@ class Lesson {
     }
 
     int width() const { return int(task_.weights.stride) / lanes<Real>; }
-
-    Vector<Real>& scores(int k) { return vectors<Real>(scores_)[k / tile<Real>]; }
 
     Real share(int rows) const { return task_.context.mean ? Real(1) / Real(rows) : Real(1); }
 
@@ -235,14 +237,16 @@ class Lesson {
             const uint32_t id = part.output.id(outputs_.ids[k]);
             outputs_.shifts[k] = *part.bias.row(id, H) - Real(task_.objective.noise.log_expected[id]);
         }
-        for (int k = 0; k < outputs_.count; k += tile<Real>) scores(k) += repeated<H>(outputs_.shifts + k);
+        constexpr int rows = lanes<Real> / H;
+        for (int k = 0; k < outputs_.count; k += rows)
+            vectors<Real>(scores_)[k / rows] += repeated<H>(outputs_.shifts + k);
     }
 
     template <int H>
     FIRTH_HOGWILD void move_biases(Part<Real>& part) {
         for (int k = 0; k < outputs_.count; ++k) {
             Real& bias = *part.bias.row(part.output.id(outputs_.ids[k]), 0);
-            for (int c = 0; c < H; ++c) bias += scores(k)[k % tile<Real> * H + c];
+            for (int c = 0; c < H; ++c) bias += scores_[k * H + c];
         }
     }
 

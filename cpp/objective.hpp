@@ -35,23 +35,23 @@ struct Outputs {
         if (of.several == 2) add(of.targets[1], 0, 1);
     }
 
-    // Those of a tile, in the lanes k * H + c of its scores; zero in the lanes behind.
+    // Those of as many rows from the k-th on as have their scores in one vector, in the lanes of these.
     template <int H>
-    Vector<Real> tile_of_signs(int k) const {
-        const Vector<Real> both = *(const Loose<Real>*)(signs + 2 * k);
-        if constexpr (H == 2) return both;
-        return []<size_t... I>(Vector<Real> x, std::index_sequence<I...>) {
-            return __builtin_shufflevector(x, Vector<Real>{}, (I < tile<Real> ? int(2 * I) : lanes<Real>)...);
+    Vector<Real> vector_of_signs(int k) const {
+        const Loose<Real>* const both = (const Loose<Real>*)(signs + 2 * k);
+        if constexpr (H == 2) return both[0];
+        return []<size_t... I>(Vector<Real> x, Vector<Real> y, std::index_sequence<I...>) {
+            return __builtin_shufflevector(x, y, int(2 * I)...);
         }
-        (both, std::make_index_sequence<lanes<Real>>());
+        (both[0], both[1], std::make_index_sequence<lanes<Real>>());
     }
 };
 
 enum class Link { logistic, softmax };
 
-// Each objective tells its link, whether output rows have biases, and whether a row may be picked twice. What it
-// needs to pick the rows of a target it may have fetched from memory beforehand. Ids come by falling frequency,
-// those of inner nodes by falling weight.
+// Each objective tells its link and whether output rows have biases, and picks the rows of a prediction: `pick`
+// returns how many, the first, may be far away in memory. What it needs to pick the rows of a target it may have
+// fetched beforehand. Ids come by falling frequency, those of inner nodes by falling weight.
 struct Rule {
     static constexpr bool alike = false;     // predictions of neighbours look at much the same output rows
     static constexpr int targets = 2;        // so many may share the other output rows
@@ -61,12 +61,6 @@ struct Rule {
 
     template <class Real>
     static void expect(const Task<Real>&, uint32_t) {}
-
-    // So many of the rows picked, the first, may be far away in memory.
-    template <class Real>
-    static int far(const Outputs<Real>& picked) {
-        return picked.count;
-    }
 
     // Tells `body` the ids of the rows that it may pick, but for negatives.
     template <class Real, class Body>
@@ -81,12 +75,13 @@ struct NegativeSampling : Rule {
     static constexpr bool biased = false;
 
     template <class Real>
-    static void pick(const Task<Real>& task, const Prediction& of, Draws& draws, Outputs<Real>& out) {
+    static int pick(const Task<Real>& task, const Prediction& of, Draws& draws, Outputs<Real>& out) {
         out.add_targets(of);
         for (uint32_t k = 0; k < task.objective.noise.draws; ++k) {
             const uint32_t id = draws.next();
             out.add(id, id == of.targets[0] ? 0 : -1, id == of.targets[1] ? 0 : -1);
         }
+        return out.count;
     }
 };
 
@@ -96,45 +91,70 @@ struct HierarchicalSoftmax : Rule {
     static constexpr bool draws = false;
     static constexpr bool varied = true;
     static constexpr int targets = 1;
-    static constexpr uint64_t wanted = 4096, hot = 256;  // the nodes below this id lie in a core's own cache
+    static constexpr uint64_t wanted = 4096;
+    static constexpr uint32_t hot = 256;  // the nodes below this id lie in a core's own cache
     static constexpr Link link = Link::logistic;
     static constexpr bool biased = false;
 
     template <class Real>
-    static void pick(const Task<Real>& task, const Prediction& of, Draws&, Outputs<Real>& out) {
-        for_path(task, of.targets[0], [&](uint32_t step) {
-            const Real sign = Real(1 - 2 * int(step & 1));
-            out.add(step >> 1, sign, sign);
+    static int pick(const Task<Real>& task, const Prediction& of, Draws&, Outputs<Real>& out) {
+        const uint32_t target = of.targets[0];
+        int count = 0, far = 0;
+        if (target < task.objective.tree.written) {
+            const Path& path = task.objective.tree.paths[target];
+            // All are taken for steps, and counted are those that are: no branch to mispredict.
+#pragma GCC ivdep
+            for (int i = 0; i < Path::size; ++i) {
+                const uint32_t step = path.steps[i];
+                out.ids[i] = step >> 1;
+                out.signs[2 * i] = out.signs[2 * i + 1] = sign(step);
+                count += step != no_step;
+                far += (step != no_step) & (step >> 1 >= hot);
+            }
+        }
+        out.count = count;
+        walk(task, unwritten(task, target), [&](uint32_t step) {
+            out.add(step >> 1, sign(step), sign(step));
+            far += step >> 1 >= hot;
         });
+        return far;
     }
 
     template <class Real, class Body>
     static void foresee(const Task<Real>& task, uint32_t target, Body body) {
-        for_path(task, target, [&](uint32_t step) { body(step >> 1); });
+        if (target < task.objective.tree.written)
+            for (const uint32_t step : task.objective.tree.paths[target].steps)
+                if (step != no_step) body(step >> 1);
+        walk(task, unwritten(task, target), [&](uint32_t step) { body(step >> 1); });
     }
 
     template <class Real>
-    static int far(const Outputs<Real>& picked) {
-        int nodes = 0;
-        for (int k = 0; k < picked.count; ++k) nodes += picked.ids[k] >= hot;
-        return nodes;
+    static void expect(const Task<Real>& task, uint32_t target) {
+        const Tree& tree = task.objective.tree;
+        if (target < tree.written)
+            __builtin_prefetch(tree.paths + target);
+        else
+            __builtin_prefetch(tree.up + target);
+    }
+
+  private:
+    static int sign(uint32_t step) {
+        return 1 - 2 * int(step & 1);
+    }
+
+    // The first step of a path that is not written down, if there is one.
+    template <class Real>
+    static uint32_t unwritten(const Task<Real>& task, uint32_t target) {
+        const Tree& tree = task.objective.tree;
+        if (target >= tree.written) return tree.up[target];
+        const uint32_t last = tree.paths[target].steps[Path::size - 1];
+        return last == no_step ? no_step : tree.up[task.text.vocabulary + (last >> 1)];
     }
 
     template <class Real, class Body>
-    static void for_path(const Task<Real>& task, uint32_t target, Body body) {
-        const Tree& tree = task.objective.tree;
-        if (target < tree.written) {
-            for (uint64_t i = tree.offsets[target]; i < tree.offsets[target + 1]; ++i) body(tree.steps[i]);
-        } else {
-            const uint32_t* above = tree.up + task.text.vocabulary;
-            for (uint32_t step = tree.up[target]; step != no_step; step = above[step >> 1]) body(step);
-        }
-    }
-
-    template <class Real>
-    __attribute__((always_inline)) static void expect(const Task<Real>& task, uint32_t target) {
-        const Tree& tree = task.objective.tree;
-        __builtin_prefetch(target < tree.written ? tree.steps + tree.offsets[target] : tree.up + target);
+    static void walk(const Task<Real>& task, uint32_t step, Body body) {
+        const uint32_t* const above = task.objective.tree.up + task.text.vocabulary;
+        for (; step != no_step; step = above[step >> 1]) body(step);
     }
 };
 
@@ -146,9 +166,10 @@ struct Softmax : Rule {
     static constexpr uint64_t wanted = 0;  // it wants all of them as much
 
     template <class Real>
-    static void pick(const Task<Real>& task, const Prediction& of, Draws&, Outputs<Real>& out) {
+    static int pick(const Task<Real>& task, const Prediction& of, Draws&, Outputs<Real>& out) {
         for (uint32_t id = 0; id < task.text.vocabulary; ++id)
             out.add(id, id == of.targets[0] ? 1 : -1, id == of.targets[1] ? 1 : -1);
+        return out.count;
     }
 
     template <class Real, class Body>
@@ -164,9 +185,10 @@ struct NoiseContrastive : Rule {
     static constexpr bool biased = true;
 
     template <class Real>
-    static void pick(const Task<Real>& task, const Prediction& of, Draws& draws, Outputs<Real>& out) {
+    static int pick(const Task<Real>& task, const Prediction& of, Draws& draws, Outputs<Real>& out) {
         out.add_targets(of);
         for (uint32_t k = 0; k < task.objective.noise.draws; ++k) out.add(draws.next(), -1, -1);
+        return out.count;
     }
 };
 
@@ -177,26 +199,26 @@ struct SampledSoftmax : Rule {
     static constexpr bool biased = true;
 
     template <class Real>
-    static void pick(const Task<Real>& task, const Prediction& of, Draws& draws, Outputs<Real>& out) {
-        NegativeSampling::pick(task, of, draws, out);
+    static int pick(const Task<Real>& task, const Prediction& of, Draws& draws, Outputs<Real>& out) {
+        return NegativeSampling::pick(task, of, draws, out);
     }
 };
 
-// What is known of each output row k of a tile, in the lanes k * H + c of its scores; zero in the lanes behind.
+// What is known of as many output rows as have their scores in one vector, in the lanes of these.
 template <int H, class Real>
 inline Vector<Real> repeated(const Real* rows) {
     return []<size_t... I>(Vector<Real> x, std::index_sequence<I...>) {
-        return __builtin_shufflevector(x, Vector<Real>{}, (I / H < tile<Real> ? int(I / H) : lanes<Real>)...);
+        return __builtin_shufflevector(x, x, int(I / H)...);
     }
     (*(const Loose<Real>*)rows, std::make_index_sequence<lanes<Real>>());
 }
 
-// Scores, a vector a tile, become steps of binary logistic regressions, in place.
+// Scores, score s_ck the k * H + c-th number of them, become steps of binary logistic regressions, in place.
 template <int H, class Real>
 inline void logistic_link(Vector<Real>* scores, const Outputs<Real>& outputs, Real rate,
                           LogProduct<Real>& likelihood) {
-    for (int k = 0; k < outputs.count; k += tile<Real>, ++scores) {
-        const Vector<Real> sign = outputs.template tile_of_signs<H>(k);
+    for (int k = 0; k < outputs.count; k += lanes<Real> / H, ++scores) {
+        const Vector<Real> sign = outputs.template vector_of_signs<H>(k);
         const Vector<Real> p = logistic<Real>(*scores * sign);
         likelihood.multiply(sign != 0 ? p : splat(Real(1)));
         *scores = rate * sign * (1 - p);
@@ -222,19 +244,20 @@ inline Vector<Real> across(Vector<Real> x, Op op) {
 // Scores become steps of one multinomial regression a hidden row; returns the sum of their log P(target).
 template <int H, class Real>
 inline double softmax_link(Vector<Real>* scores, const Outputs<Real>& outputs, Real rate) {
-    const auto sign = [&](int i) { return outputs.template tile_of_signs<H>(i * tile<Real>); };
-    const int tiles = (outputs.count + tile<Real> - 1) / tile<Real>;
+    constexpr int rows = lanes<Real> / H;  // whose scores are in one vector
+    const auto sign = [&](int i) { return outputs.template vector_of_signs<H>(i * rows); };
+    const int filled = (outputs.count + rows - 1) / rows;
     Vector<Real> highest = splat(std::numeric_limits<Real>::lowest()), total = {}, labelled = {};
-    for (int i = 0; i < tiles; ++i) highest = sign(i) != 0 && scores[i] > highest ? scores[i] : highest;
+    for (int i = 0; i < filled; ++i) highest = sign(i) != 0 && scores[i] > highest ? scores[i] : highest;
     highest = across<H, Real>(highest, [](auto x, auto y) { return x > y ? x : y; });
-    for (int i = 0; i < tiles; ++i) {
+    for (int i = 0; i < filled; ++i) {
         const Vector<Real> score = scores[i] - highest;
         labelled += sign(i) > 0 ? score : Vector<Real>{};
         total += scores[i] = sign(i) != 0 ? exponential(score) : Vector<Real>{};
     }
     const auto plus = [](auto x, auto y) { return x + y; };
     total = across<H, Real>(total, plus), labelled = across<H, Real>(labelled, plus);
-    for (int i = 0; i < tiles; ++i)
+    for (int i = 0; i < filled; ++i)
         scores[i] = rate * ((sign(i) > 0 ? splat(Real(1)) : Vector<Real>{}) - scores[i] / total);
     double likelihood = 0;
     for (int c = 0; c < H; ++c) likelihood += double(labelled[c]) - ::log(double(total[c]));

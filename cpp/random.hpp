@@ -26,6 +26,9 @@ inline uint64_t stream_key(uint64_t seed, uint64_t purpose, uint64_t index) {
 inline uint64_t least_of(uint64_t a, uint64_t b) {
     return a < b ? a : b;
 }
+inline uint64_t most_of(uint64_t a, uint64_t b) {
+    return a < b ? b : a;
+}
 
 class Random {
   public:

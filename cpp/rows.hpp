@@ -17,6 +17,8 @@
 #else
 #define FIRTH_LOADED(vector)
 #endif
+// Likewise an address: what lies behind it is so many bytes behind it, and not at sums of its own.
+#define FIRTH_FOUND(address) asm("" : "+r"(address))
 
 namespace firth {
 namespace FIRTH_ISA {
@@ -61,9 +63,9 @@ inline void prefetch(const Real* row, uint32_t stride) {
 
 // A row that will be wanted soon is asked for between the steps of other work, a line at each: a core that is
 // asked for many lines at once forgets most.
-template <class Real>
-inline void ask(const Real* row, int v) {
-    if (v % (64 / vector_bytes) == 0) __builtin_prefetch(vectors(row) + v, 1, 3);
+template <class Vector>
+inline void ask(const Vector* row, int v) {
+    if (v % (64 / vector_bytes) == 0) __builtin_prefetch(row + v, 1, 3);
 }
 
 // The same number in every lane. (Adding to zero would be an instruction: it makes a plus of a minus zero.)
@@ -94,8 +96,8 @@ inline Vector<Real> sums_of_lanes(const Vector<Real>* v) {
     }
 }
 
-// Work goes in tiles of one or two hidden rows and so many output rows: the scores of two fill a vector, and what
-// a tile needs stays in registers, 32 of them where vectors have 16 lanes, else 16.
+// Scores are made in tiles of one or two hidden rows and so many output rows, so that the sums of a tile stay in
+// registers, 32 of them where vectors have 16 lanes, else 16.
 template <class Real>
 constexpr int tile = lanes<Real> / 2;
 
@@ -103,11 +105,11 @@ constexpr int tile = lanes<Real> / 2;
 template <int H, int T, class Real>
 FIRTH_HOGWILD inline Vector<Real> dots(const Real* const* h, Real* const* o, int width, const Real* ahead) {
     Vector<Real> sums[T * H];
-    ask(ahead, 0);
+    ask(vectors(ahead), 0);
     FIRTH_UNROLL for (int k = 0; k < T; ++k) FIRTH_UNROLL for (int c = 0; c < H; ++c) sums[k * H + c] =
         vectors(h[c])[0] * vectors(o[k])[0];
     for (int v = 1; v < width; ++v) {
-        ask(ahead, v);
+        ask(vectors(ahead), v);
         Vector<Real> x[H];
         FIRTH_UNROLL for (int c = 0; c < H; ++c) x[c] = vectors(h[c])[v];
         FIRTH_UNROLL for (int k = 0; k < T; ++k) {
@@ -119,35 +121,42 @@ FIRTH_HOGWILD inline Vector<Real> dots(const Real* const* h, Real* const* o, int
     return sums_of_lanes<T * H, lanes<Real> / 2, Real>(sums);
 }
 
-// With g_ck = g[k * H + c] the steps: the errors e_c = sum_k g_ck o_k, with what `before` holds, if anything, put
-// into or if `add` onto e, and the moves o_k += sum_c g_ck h_c. The e_c may be the h_c. A row that stands twice
-// among the o_k gives the second time what it has become.
+// Rows are moved so many vectors wide at a time, while as much of hidden rows and their errors is in registers.
+constexpr int breadth = vector_bytes == 64 ? 8 : 4;
+
+// The steps g_ck = g[k * H + c] of `count` output rows, T vectors of each row from the v-th on: the moves
+// o_k += sum_c g_ck h_c, and the errors e_c = sum_k g_ck o_k, put into e or if `add` onto what it holds; the e_c
+// may be the h_c. A row that stands twice among the o_k gives the second time what it has become. With each of the
+// first output rows goes one of those that are to be asked for.
 template <int H, int T, class Real>
-FIRTH_HOGWILD inline void step(const Real* const* h, Real* const* o, const Real* g, const Real* const* before,
-                               Real* const* e, int width, bool add, const Real* ahead) {
-    const Vector<Real>*hidden[H], *earlier[H];
-    Vector<Real>*rows[T], *errors[H], steps[T * H];
-    FIRTH_UNROLL for (int c = 0; c < H; ++c) hidden[c] = vectors(h[c]), errors[c] = vectors(e[c]);
-    FIRTH_UNROLL for (int c = 0; c < H; ++c) earlier[c] = before ? vectors(before[c]) : nullptr;
-    FIRTH_UNROLL for (int k = 0; k < T; ++k) rows[k] = vectors(o[k]);
-    FIRTH_UNROLL for (int i = 0; i < T * H; ++i) steps[i] = splat(g[i]);
-    for (int v = 0; v < width; ++v) {
-        ask(ahead, v);
-        Vector<Real> x[H], sums[H];
-        FIRTH_UNROLL for (int c = 0; c < H; ++c) x[c] = hidden[c][v];
-        FIRTH_UNROLL for (int k = 0; k < T; ++k) {
-            Vector<Real> row = rows[k][v];
-            FIRTH_LOADED(row);
-            FIRTH_UNROLL for (int c = 0; c < H; ++c) {
-                const Vector<Real> error = steps[k * H + c] * row;
-                sums[c] = k ? sums[c] + error : error;
-            }
-            FIRTH_UNROLL for (int c = 0; c < H; ++c) row += steps[k * H + c] * x[c];
-            rows[k][v] = row;
+FIRTH_HOGWILD inline void step(const Real* const* h, Real* const* o, int count, int v, const Real* g,
+                               Real* const* e, bool add, const Real* const* ahead, int asked) {
+    Vector<Real> x[H][T], sums[H][T];
+    FIRTH_UNROLL for (int c = 0; c < H; ++c) FIRTH_UNROLL for (int t = 0; t < T; ++t) {
+        x[c][t] = vectors(h[c])[v + t];
+        sums[c][t] = Vector<Real>{};
+    }
+    for (int k = 0; k < count; ++k) {
+        if (k < asked) {
+            const Vector<Real>* coming = vectors(ahead[k]) + v;
+            FIRTH_FOUND(coming);
+            FIRTH_UNROLL for (int t = 0; t < T; ++t) ask(coming, t);
         }
-        if (before) FIRTH_UNROLL for (int c = 0; c < H; ++c) sums[c] += earlier[c][v];
-        // One after the other, for they may be the same row.
-        FIRTH_UNROLL for (int c = 0; c < H; ++c) errors[c][v] = add ? errors[c][v] + sums[c] : sums[c];
+        Vector<Real>*row = vectors(o[k]) + v, steps[H];
+        FIRTH_FOUND(row);
+        FIRTH_UNROLL for (int c = 0; c < H; ++c) steps[c] = splat(g[k * H + c]);
+        FIRTH_UNROLL for (int t = 0; t < T; ++t) {
+            Vector<Real> o_k = row[t];
+            FIRTH_LOADED(o_k);
+            FIRTH_UNROLL for (int c = 0; c < H; ++c) sums[c][t] += steps[c] * o_k;
+            FIRTH_UNROLL for (int c = 0; c < H; ++c) o_k += steps[c] * x[c][t];
+            row[t] = o_k;
+        }
+    }
+    // One after the other, for they may be the same row.
+    FIRTH_UNROLL for (int c = 0; c < H; ++c) FIRTH_UNROLL for (int t = 0; t < T; ++t) {
+        Vector<Real>& error = vectors(e[c])[v + t];
+        error = add ? error + sums[c][t] : sums[c][t];
     }
 }
 

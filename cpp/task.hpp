@@ -37,12 +37,16 @@ struct Noise {  // the distribution q of negatives, and how many are drawn for a
 // A step up in the Huffman tree is twice the inner node it leads to, and one more if it comes from the right.
 constexpr uint32_t no_step = ~uint32_t(0);  // the root's
 
+struct alignas(64) Path {  // the first steps from a word to the root, and behind them what is none
+    static constexpr int size = 16;
+    uint32_t steps[size];
+};
+
 struct Tree {
     const uint32_t* up;  // the step up from each word, then from each inner node
     // The paths of the first words, which come most, are written down: each load of a walk waits for the one
     // before.
-    const uint64_t* offsets;  // written + 1 of them: word w's is steps[offsets[w]...offsets[w + 1])
-    const uint32_t* steps;
+    const Path* paths;
     uint32_t written, longest;  // words; steps in the longest path of all words
 };
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -49,6 +50,21 @@ def test_the_memory_predicted_is_near_the_memory_taken(tmp_path, objective):
     assert predicted < peak + 200e6
     matrices = 2 * words * 448  # 100 numbers fill seven cache lines
     assert peak < matrices + words * (memory.WORD + memory.TREE_WORD) + 200e6
+
+
+def test_matrices_lie_where_the_system_gives_huge_pages():
+    """In private memory that asks for them: shared memory has settings of its own, by default against it."""
+    setting, maps = Path("/sys/kernel/mm/transparent_hugepage/enabled"), Path("/proc/self/smaps")
+    if not setting.exists() or not maps.exists():
+        pytest.skip("this system has no transparent huge pages")
+    matrix = firth.weights.aligned(30_000, 100)
+    address, asks = matrix.ctypes.data, {}
+    for line in maps.read_text().splitlines():
+        if begins := re.match(r"([0-9a-f]+)-([0-9a-f]+) (....) ", line):
+            inside, kind = int(begins[1], 16) <= address < int(begins[2], 16), begins[3]
+        elif line.startswith("VmFlags:") and inside:
+            asks[kind] = "hg" in line.split()
+    assert asks == {"rw-p": True}
 
 
 def test_a_model_that_does_not_fit_is_refused_before_it_is_made(monkeypatch):

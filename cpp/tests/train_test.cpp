@@ -93,13 +93,15 @@ Sentences short_text(uint32_t vocabulary) {
 // Half of them are written down.
 struct Paths {
     std::vector<uint32_t> up;
-    WrittenPaths written;
+    std::vector<Path> written;
+    uint32_t longest;
 
     explicit Paths(uint32_t vocabulary) {
         for (uint32_t word = 0; word + 1 < vocabulary; ++word) up.push_back(2 * word);
         up.push_back(vocabulary > 1 ? 2 * (vocabulary - 2) + 1 : no_step);
         for (uint32_t node = 0; node + 1 < vocabulary; ++node) up.push_back(node ? 2 * (node - 1) + 1 : no_step);
         written = write_paths(up.data(), vocabulary, vocabulary / 2);
+        longest = longest_path(up.data(), vocabulary);
     }
 };
 
@@ -123,13 +125,12 @@ class Model {
                              corpus.vocabulary)),
           log_expected_(corpus.vocabulary, float(std::log(double(draws) / corpus.vocabulary))),
           up_(paths_.up),
-          offsets_(paths_.written.offsets),
-          steps_(paths_.written.steps),
+          written_(paths_.written),
           task_{corpus.view(),
                 context,
                 {objective,
                  {slots_.data(), corpus.vocabulary, draws, log_expected_.data()},
-                 {up_.data(), offsets_.data(), steps_.data(), corpus.vocabulary / 2, paths_.written.longest}},
+                 {up_.data(), written_.data(), corpus.vocabulary / 2, paths_.longest}},
                 {input_.data(), output_.data(), biased(objective) ? bias_.data() : nullptr, stride_, nullptr}} {
         Random random(3);
         for (uint32_t row = 0; row < corpus.vocabulary; ++row)
@@ -166,8 +167,7 @@ class Model {
     Guarded<AliasSlot> slots_;
     Guarded<float> log_expected_;
     Guarded<uint32_t> up_;
-    Guarded<uint64_t> offsets_;
-    Guarded<uint32_t> steps_;
+    Guarded<Path> written_;
     Task<Real> task_;
 };
 

@@ -91,7 +91,7 @@ def aligned(rows: int, columns: int, dtype: type = np.float32) -> NDArray[np.flo
     stride = padded(columns, dtype)
     size = rows * stride * np.dtype(dtype).itemsize
     try:
-        memory = mmap.mmap(-1, size + HUGE_PAGE)
+        memory = mmap.mmap(-1, size + HUGE_PAGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     except (OSError, OverflowError):
         raise TrainingError(
             f"{rows:,} rows of {columns:,} numbers need {size / 1e9:,.1f} GB, which this machine does not give; "
