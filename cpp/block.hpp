@@ -46,6 +46,7 @@ class Block {
 
     // Go to its next part, as long as the others or a word longer: afterwards the first.
     void next_part() {
+        draws.expect();
         uint64_t words = left_ / (parts_ - part_++);
         left_ -= words;
         for (count_ = 0; words > 0; ++count_) {

@@ -130,24 +130,29 @@ class Copies {
         return found;
     }
 
-    // How far each row is to move takes the place of its copy.
-    FIRTH_HOGWILD void measure(uint32_t parts) {
+    // How far each row is to move takes the place of its copy. Threads bring home the moves of those rows whose
+    // ids leave their number when divided by how many they are: the moves of the others are put where they will be
+    // read, past the caches of `thread`, which would have to take these lines back each time.
+    FIRTH_HOGWILD void measure(uint32_t parts, uint32_t thread, uint32_t threads) {
+        measurer_ = thread;
         for (uint32_t i = 0; i < made_; ++i) {
             if (i + ahead < made_) prefetch<false>(home(ids_[i + ahead]), stride_);
             Real *const own = this->own(i), *const row = home(ids_[i]);
             const Real part = Real(share_of_move(pull * moves_[i], parts));
             for (uint32_t j = 0; j < stride_; ++j) own[j] = part * (own[j] - row[j]);
+            if (ids_[i] % threads != thread) store_past_caches(own, stride_, sent(i));
         }
+        past_caches_in_order();
     }
 
-    // Then those move home whose ids leave `rest` when divided by `divisor`. What is read of others is expected
-    // first.
+    // Then they move home. What is read of others is expected first.
     void expect() const {
         __builtin_prefetch(&made_);
         for (uint32_t i = 0; i < 64; i += 16) __builtin_prefetch(ids_ + i);
     }
-    void send_home(uint32_t rest, uint32_t divisor, Homeward<Real>& moves) const {
-        for (uint32_t i = 0; i < made_; ++i) moves.send(home(ids_[i]), own(i), ids_[i] % divisor == rest);
+    void send_home(uint32_t thread, uint32_t threads, Homeward<Real>& moves) const {
+        for (uint32_t i = 0; i < made_; ++i)
+            moves.send(home(ids_[i]), thread == measurer_ ? own(i) : sent(i), ids_[i] % threads == thread);
     }
 
     void forget() {
@@ -168,7 +173,7 @@ class Copies {
           moves_(most + spare),
           slots_(most),
           own_(most * stride),
-          before_(shared ? 0 : most * stride) {
+          before_(most * stride) {
         for (uint64_t i = 0; i <= mask_; ++i) table_[i] = 0;
         for (uint64_t i = 0; i < most + spare; ++i) moves_[i] = 0;
     }
@@ -199,6 +204,7 @@ class Copies {
 
     Real* home(uint32_t id) const { return home_ + uint64_t(id) * stride_; }
     Real* own(uint32_t copy) const { return own_ + uint64_t(copy) * stride_; }
+    Real* sent(uint32_t copy) const { return before_ + uint64_t(copy) * stride_; }
 
     // Apart from the above for the sake of those that race.
     __attribute__((noinline)) void take_shared(const uint32_t* places, int count, uint32_t times, Real** rows) {
@@ -250,11 +256,13 @@ class Copies {
     Real* home_;
     uint32_t stride_, first_, most_;  // the place of the first copy, and of how many
     uint32_t count_ = 0, made_ = 0;   // copies that have a place, and that were made
+    uint32_t measurer_ = 0;           // the thread that made them
     const Marks* shared_;
     uint64_t mask_;
     Buffer<uint32_t> table_;                // numbers of copies + 1, 0: empty; at most half full, probed linearly
     Buffer<uint32_t> ids_, moves_, slots_;  // of each copy
-    Buffer<Real> own_, before_;             // before_: where those kept were when they were exchanged
+    // Where those kept were when they were exchanged; how far those made are to move, for other threads to read.
+    Buffer<Real> own_, before_;
 };
 
 }  // namespace FIRTH_ISA

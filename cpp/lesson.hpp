@@ -34,11 +34,14 @@ struct Part {
         const int begin = stretch.begin;
         if (stretch.located()) output.locate(stretch.ids + begin, stretch.end - begin, stretch.outputs + begin);
     }
-    void measure(uint32_t parts) { input.measure(parts), output.measure(parts), bias.measure(parts); }
+    void measure(uint32_t parts, uint32_t thread, uint32_t threads) {
+        input.measure(parts, thread, threads), output.measure(parts, thread, threads);
+        bias.measure(parts, thread, threads);
+    }
     void expect() const { input.expect(), output.expect(), bias.expect(); }
-    void send_home(uint32_t rest, uint32_t divisor, Homeward<Real>& rows, Homeward<Real>& biases) const {
-        input.send_home(rest, divisor, rows), output.send_home(rest, divisor, rows);
-        bias.send_home(rest, divisor, biases);
+    void send_home(uint32_t thread, uint32_t threads, Homeward<Real>& rows, Homeward<Real>& biases) const {
+        input.send_home(thread, threads, rows), output.send_home(thread, threads, rows);
+        bias.send_home(thread, threads, biases);
     }
     void forget() { input.forget(), output.forget(), bias.forget(); }
 };

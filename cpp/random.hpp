@@ -61,12 +61,14 @@ struct Order {
 
 // Walker's alias method: one random number, one table entry of 8 bytes. V entries stay in a core's own cache
 // where a table with a slot for each share of probability would not.
+inline const AliasSlot* entry(const Noise& noise, uint64_t random) {
+    return noise.slots + ((random >> 32) * noise.size >> 32);
+}
 inline uint32_t draw(const Noise& noise, uint64_t random) {
-    const uint32_t slot = uint32_t((random >> 32) * noise.size >> 32);
-    const AliasSlot& entry = noise.slots[slot];
+    const AliasSlot* const from = entry(noise, random);
     const uint32_t keep =
-        -uint32_t(uint32_t(random) < entry.threshold);  // all ones or none: no branch to mispredict
-    return (slot & keep) | (entry.alias & ~keep);
+        -uint32_t(uint32_t(random) < from->threshold);  // all ones or none: no branch to mispredict
+    return (uint32_t(from - noise.slots) & keep) | (from->alias & ~keep);
 }
 
 // Negatives, drawn many at a time, so that the entries of the table come from memory side by side. Those of a
@@ -85,7 +87,17 @@ class Draws {
           drawn_(pool_),
           places_(rests_ ? pool_ : 0) {}
 
-    void start(Random& random) { source_ = Random(random.next()), picks_ = Random(random.next()); }
+    void start(Random& random) {
+        source_ = Random(random.next()), picks_ = Random(random.next());
+        expect();
+    }
+
+    // What a pool that rests will be drawn from is asked for a while before.
+    void expect() const {
+        Random source = source_;
+        for (uint32_t i = 0; i < pool_ && rests_; ++i) __builtin_prefetch(entry(noise_, source.next()));
+        asm volatile("");  // to g++ this function does nothing
+    }
 
     // Before each part of a block, which may be all of it.
     void next_part() {

@@ -61,6 +61,30 @@ inline void prefetch(const Real* row, uint32_t stride) {
     asm volatile("");
 }
 
+// Stores what another core will read before this one does.
+template <class Real>
+inline void store_past_caches(const Real* row, uint32_t stride, Real* to) {
+#ifdef __x86_64__
+    if (stride % lanes<Real> == 0) {
+        for (uint32_t i = 0; i < stride; i += lanes<Real>) {
+#ifdef __AVX__
+            asm("vmovntps %1, %0" : "=m"(*vectors(to + i)) : "v"(*vectors(row + i)));
+#else
+            asm("movntps %1, %0" : "=m"(*vectors(to + i)) : "x"(*vectors(row + i)));
+#endif
+        }
+        return;
+    }
+#endif
+    for (uint32_t i = 0; i < stride; ++i) to[i] = row[i];
+}
+// Before others are told of it.
+inline void past_caches_in_order() {
+#ifdef __x86_64__
+    asm volatile("sfence" ::: "memory");
+#endif
+}
+
 // A row that will be wanted soon is asked for between the steps of other work, a line at each: a core that is
 // asked for many lines at once forgets most.
 template <class Vector>

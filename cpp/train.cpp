@@ -144,7 +144,7 @@ class Learner {
             for (uint32_t p = me; p < size; p += threads) {
                 share(p).part.forget();
                 learn_part(share(p).block, share(p).part);
-                share(p).part.measure(size);
+                share(p).part.measure(size, me, threads);
             }
             const bool last = round + 1 == rounds_of_a_block;
             const uint64_t next = last ? first + size : first;
