@@ -5,7 +5,6 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
-#include <algorithm>
 #include <cstring>
 #include <optional>
 #include <stdexcept>
@@ -64,7 +63,7 @@ struct TreeTable {
             require(i == root ? up.data()[i] == firth::no_step
                               : up.data()[i] / 2 < (i < words() ? inner : i - words()),
                     "each step must lead to an inner node, and to an earlier one from these");
-        paths = firth::write_paths(up.data(), words(), std::min(words(), written));
+        paths = firth::write_paths(up.data(), words(), written);
         longest = firth::longest_path(up.data(), words());
     }
 

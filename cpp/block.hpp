@@ -46,7 +46,7 @@ class Block {
 
     // Go to its next part, as long as the others or a word longer: afterwards the first.
     void next_part() {
-        draws.expect();
+        if (part_ > 0) draws.expect();  // else they were when it was opened
         uint64_t words = left_ / (parts_ - part_++);
         left_ -= words;
         for (count_ = 0; words > 0; ++count_) {

@@ -130,9 +130,9 @@ class Copies {
         return found;
     }
 
-    // How far each row is to move takes the place of its copy. Threads bring home the moves of those rows whose
-    // ids leave their number when divided by how many they are: the moves of the others are put where they will be
-    // read, past the caches of `thread`, which would have to take these lines back each time.
+    // How far each row is to move takes the place of its copy. What another thread than this one brings home is
+    // put where that will read it, past the caches of this, which else would have to take these lines back each
+    // time.
     FIRTH_HOGWILD void measure(uint32_t parts, uint32_t thread, uint32_t threads) {
         measurer_ = thread;
         for (uint32_t i = 0; i < made_; ++i) {
@@ -140,9 +140,8 @@ class Copies {
             Real *const own = this->own(i), *const row = home(ids_[i]);
             const Real part = Real(share_of_move(pull * moves_[i], parts));
             for (uint32_t j = 0; j < stride_; ++j) own[j] = part * (own[j] - row[j]);
-            if (ids_[i] % threads != thread) store_past_caches(own, stride_, sent(i));
+            if (!brings_home(thread, threads, ids_[i])) store_past_caches(own, stride_, sent(i));
         }
-        past_caches_in_order();
     }
 
     // Then they move home. What is read of others is expected first.
@@ -152,7 +151,8 @@ class Copies {
     }
     void send_home(uint32_t thread, uint32_t threads, Homeward<Real>& moves) const {
         for (uint32_t i = 0; i < made_; ++i)
-            moves.send(home(ids_[i]), thread == measurer_ ? own(i) : sent(i), ids_[i] % threads == thread);
+            moves.send(home(ids_[i]), thread == measurer_ ? own(i) : sent(i),
+                       brings_home(thread, threads, ids_[i]));
     }
 
     void forget() {
@@ -185,6 +185,8 @@ class Copies {
         while (power < least) power *= 2;
         return power;
     }
+
+    static bool brings_home(uint32_t thread, uint32_t threads, uint32_t id) { return id % threads == thread; }
 
     // Calls body(i) for those of 0...count that are wanted: which is hard to foretell, so they are sorted out
     // first, some at a time, without a branch to mispredict.
@@ -256,7 +258,7 @@ class Copies {
     Real* home_;
     uint32_t stride_, first_, most_;  // the place of the first copy, and of how many
     uint32_t count_ = 0, made_ = 0;   // copies that have a place, and that were made
-    uint32_t measurer_ = 0;           // the thread that made them
+    uint32_t measurer_ = 0;           // the thread that measured them
     const Marks* shared_;
     uint64_t mask_;
     Buffer<uint32_t> table_;                // numbers of copies + 1, 0: empty; at most half full, probed linearly

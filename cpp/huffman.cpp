@@ -21,8 +21,8 @@ std::vector<uint32_t> huffman(const int64_t* counts, size_t size) {
 }
 
 std::vector<Path> write_paths(const uint32_t* up, size_t words, size_t written) {
-    std::vector<Path> paths(written);
-    for (size_t word = 0; word < written; ++word) {
+    std::vector<Path> paths(std::min(words, written));
+    for (size_t word = 0; word < paths.size(); ++word) {
         uint32_t step = up[word];
         for (uint32_t& each : paths[word].steps) {
             each = step;

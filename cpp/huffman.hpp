@@ -13,6 +13,7 @@ namespace firth {
 // comes before the one above it, and those that most paths share lie side by side.
 std::vector<uint32_t> huffman(const int64_t* counts, size_t size);
 
+// The paths of so many words, or of all, as a Tree has them written down.
 std::vector<Path> write_paths(const uint32_t* up, size_t words, size_t written);
 
 // The steps in the longest path of all words.

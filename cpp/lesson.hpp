@@ -37,6 +37,7 @@ struct Part {
     void measure(uint32_t parts, uint32_t thread, uint32_t threads) {
         input.measure(parts, thread, threads), output.measure(parts, thread, threads);
         bias.measure(parts, thread, threads);
+        past_caches_in_order();
     }
     void expect() const { input.expect(), output.expect(), bias.expect(); }
     void send_home(uint32_t thread, uint32_t threads, Homeward<Real>& rows, Homeward<Real>& biases) const {
@@ -194,7 +195,7 @@ class Lesson {
                                   (direct_ ? hidden_ : (Real**)errors_) + learnt_, direct_,
                                   next_one.rows_ + next_one.asked_, asked);
         });
-        next_one.asked_ += asked < outputs_.count ? asked : outputs_.count;
+        next_one.asked_ += int(least_of(asked, outputs_.count));
     }
 
     FIRTH_HOGWILD double square(const Real* const* rows, int count) const {
@@ -240,7 +241,7 @@ class Lesson {
             const uint32_t id = part.output.id(outputs_.ids[k]);
             outputs_.shifts[k] = *part.bias.row(id, H) - Real(task_.objective.noise.log_expected[id]);
         }
-        constexpr int rows = lanes<Real> / H;
+        constexpr int rows = scored<H, Real>;
         for (int k = 0; k < outputs_.count; k += rows)
             vectors<Real>(scores_)[k / rows] += repeated<H>(outputs_.shifts + k);
     }

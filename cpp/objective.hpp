@@ -13,6 +13,10 @@
 namespace firth {
 namespace FIRTH_ISA {
 
+// So many output rows have their scores in one vector, the score s_ck in lane k * H + c.
+template <int H, class Real>
+constexpr int scored = lanes<Real> / H;
+
 template <class Real>
 struct Outputs {
     uint32_t* ids;  // or places, where the rows of words and negatives are located beforehand
@@ -35,7 +39,7 @@ struct Outputs {
         if (of.several == 2) add(of.targets[1], 0, 1);
     }
 
-    // Those of as many rows from the k-th on as have their scores in one vector, in the lanes of these.
+    // Those of the rows from the k-th on, in the lanes of their scores.
     template <int H>
     Vector<Real> vector_of_signs(int k) const {
         const Loose<Real>* const both = (const Loose<Real>*)(signs + 2 * k);
@@ -204,7 +208,7 @@ struct SampledSoftmax : Rule {
     }
 };
 
-// What is known of as many output rows as have their scores in one vector, in the lanes of these.
+// What is known of output rows, in the lanes of their scores.
 template <int H, class Real>
 inline Vector<Real> repeated(const Real* rows) {
     return []<size_t... I>(Vector<Real> x, std::index_sequence<I...>) {
@@ -213,11 +217,11 @@ inline Vector<Real> repeated(const Real* rows) {
     (*(const Loose<Real>*)rows, std::make_index_sequence<lanes<Real>>());
 }
 
-// Scores, score s_ck the k * H + c-th number of them, become steps of binary logistic regressions, in place.
+// Scores become steps of binary logistic regressions, in place.
 template <int H, class Real>
 inline void logistic_link(Vector<Real>* scores, const Outputs<Real>& outputs, Real rate,
                           LogProduct<Real>& likelihood) {
-    for (int k = 0; k < outputs.count; k += lanes<Real> / H, ++scores) {
+    for (int k = 0; k < outputs.count; k += scored<H, Real>, ++scores) {
         const Vector<Real> sign = outputs.template vector_of_signs<H>(k);
         const Vector<Real> p = logistic<Real>(*scores * sign);
         likelihood.multiply(sign != 0 ? p : splat(Real(1)));
@@ -244,7 +248,7 @@ inline Vector<Real> across(Vector<Real> x, Op op) {
 // Scores become steps of one multinomial regression a hidden row; returns the sum of their log P(target).
 template <int H, class Real>
 inline double softmax_link(Vector<Real>* scores, const Outputs<Real>& outputs, Real rate) {
-    constexpr int rows = lanes<Real> / H;  // whose scores are in one vector
+    constexpr int rows = scored<H, Real>;
     const auto sign = [&](int i) { return outputs.template vector_of_signs<H>(i * rows); };
     const int filled = (outputs.count + rows - 1) / rows;
     Vector<Real> highest = splat(std::numeric_limits<Real>::lowest()), total = {}, labelled = {};

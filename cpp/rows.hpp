@@ -61,7 +61,7 @@ inline void prefetch(const Real* row, uint32_t stride) {
     asm volatile("");
 }
 
-// Stores what another core will read before this one does.
+// Stores what another core will read before this one does. A row that fills no vector is a bias.
 template <class Real>
 inline void store_past_caches(const Real* row, uint32_t stride, Real* to) {
 #ifdef __x86_64__
@@ -87,8 +87,8 @@ inline void past_caches_in_order() {
 
 // A row that will be wanted soon is asked for between the steps of other work, a line at each: a core that is
 // asked for many lines at once forgets most.
-template <class Vector>
-inline void ask(const Vector* row, int v) {
+template <class V>
+inline void ask(const V* row, int v) {
     if (v % (64 / vector_bytes) == 0) __builtin_prefetch(row + v, 1, 3);
 }
 

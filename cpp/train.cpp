@@ -19,7 +19,7 @@ uint64_t most_outputs(const Task<Real>& task) {
         case Objective::softmax:
             return task.text.vocabulary;
         case Objective::hierarchical_softmax:
-            return most_of(task.objective.tree.longest, Path::size);
+            return most_of(task.objective.tree.longest, Path::size);  // so many are taken at once
         default:
             return task.objective.noise.draws + 2;
     }

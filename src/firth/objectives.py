@@ -21,7 +21,7 @@ from firth.extend import carry_tree, same_words
 from firth.settings import real, whole
 from firth.vocab import Vocabulary
 
-WRITTEN = 1 << 17  # words whose paths in the tree are written down, which takes 10 MB
+WRITTEN = 1 << 17  # words whose paths in the tree are written down, which takes 8 MB
 
 Floats = NDArray[np.floating]
 Doubles = NDArray[np.float64]

@@ -90,7 +90,7 @@ def aligned(rows: int, columns: int, dtype: type = np.float32) -> NDArray[np.flo
     """
     stride = padded(columns, dtype)
     size = rows * stride * np.dtype(dtype).itemsize
-    try:
+    try:  # private: for shared memory the system has another setting, by default against huge pages
         memory = mmap.mmap(-1, size + HUGE_PAGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     except (OSError, OverflowError):
         raise TrainingError(
