@@ -49,11 +49,13 @@ class Block {
         if (part_ > 0) draws.expect();  // else they were when it was opened
         uint64_t words = left_ / (parts_ - part_++);
         left_ -= words;
-        for (count_ = 0; words > 0; ++count_) {
+        for (count_ = 0, reach_ = 0; words > 0; ++count_) {
             Stretch& rest = stretches_[next_];
             pieces_[count_] = rest.cut(int(least_of(words, uint64_t(rest.end - rest.begin))), window_);
             words -= uint64_t(pieces_[count_].end - pieces_[count_].begin);
             next_ += rest.begin == rest.end;
+            reach_ =
+                int(most_of(uint64_t(reach_), least_of(uint64_t(window_), uint64_t(pieces_[count_].size - 1))));
         }
         for (uint64_t i = 0; i < count_; ++i) {
             Stretch& piece = pieces_[i];
@@ -65,6 +67,7 @@ class Block {
 
     const Stretch* begin() const { return pieces_; }
     const Stretch* end() const { return pieces_ + count_; }
+    int reach() const { return reach_; }  // of the widest window that there is room for
 
     uint64_t passed = 0, tokens = 0;  // of the epoch, before it; and its own
     Random random = Random(0);
@@ -86,7 +89,8 @@ class Block {
     Buffer<uint32_t> words_, inputs_, outputs_;
     Buffer<Stretch> stretches_, pieces_;        // of the block; of the part
     uint64_t left_ = 0, next_ = 0, count_ = 0;  // words behind the part; the first stretch there; pieces
-    uint32_t part_ = 0;                         // the one behind
+    int reach_ = 0;
+    uint32_t part_ = 0;  // the one behind
 };
 
 }  // namespace FIRTH_ISA

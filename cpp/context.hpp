@@ -1,8 +1,7 @@
-// Contexts: a position in the text becomes (groups of input rows, target). Each group makes one hidden row.
+// Contexts: a position in the text becomes hidden rows, each of which predicts a target.
 //
-// Skip-gram in word2vec.c's roles: every context word is a group of its own and predicts the centre word.
-// CBOW: all context words are one group, and two words far apart may be predicted at once, each from its own group
-// and both with the same negatives. A new architecture is another case of `emit`.
+// Skip-gram in word2vec.c's roles: the input row of every word around a position is a hidden row and predicts the
+// word there. CBOW: one hidden row is made of all of them (windows.hpp).
 #pragma once
 #include "random.hpp"
 
@@ -33,11 +32,34 @@ struct Stretch {
 };
 
 struct Prediction {
-    uint32_t targets[2];  // of all groups, or where there are two, of each of two
+    uint32_t targets[2];  // of all hidden rows, or where there are two, of each of two
     int several;          // targets
-    int hidden;           // groups
-    uint32_t* places;     // of the input rows of all groups, one after another
-    int* ends;            // end of each group in `places`; at first, each is of one
+    int hidden;           // hidden rows
+};
+
+// The words around a position, but for the one that stands there.
+struct Window {
+    int from, to;
+    int words() const { return to - from - 1; }
+};
+
+// The words of some stretches that are predicted, one after another.
+class Words {
+  public:
+    Words(const Stretch* begin, const Stretch* end)
+        : stretch_(begin), end_(end), at_(begin < end ? begin->begin : 0) {}
+
+    // The place of the next one's input row; null behind the last.
+    const uint32_t* next() {
+        if (stretch_ == end_) return nullptr;
+        const uint32_t* const found = stretch_->inputs + at_++;
+        if (at_ == stretch_->end && ++stretch_ < end_) at_ = stretch_->begin;
+        return found;
+    }
+
+  private:
+    const Stretch *stretch_, *const end_;
+    int at_;
 };
 
 // Whether the occurrence at `position` is learnt: it is in the vocabulary and survives subsampling, which its
@@ -71,46 +93,28 @@ inline void gather(const Text& text, uint64_t key, int window, uint64_t sentence
     stretch.size = before + count + after;
 }
 
-// The places of the words around position `at`. Returns their number.
+inline Window around(const ContextSettings& settings, const Stretch& stretch, int at, Random& random) {
+    const int window = settings.shrink ? 1 + int(random.below(settings.window)) : int(settings.window);
+    return {at > window ? at - window : 0, at + window < stretch.size ? at + window + 1 : stretch.size};
+}
+
+// The places of the words around a position. Returns their number.
 inline int surround(const ContextSettings& settings, const Stretch& stretch, int at, Random& random,
                     uint32_t* places) {
-    const int window = settings.shrink ? 1 + int(random.below(settings.window)) : int(settings.window);
-    const int from = at > window ? at - window : 0;
-    const int to = at + window < stretch.size ? at + window + 1 : stretch.size;
+    const Window window = around(settings, stretch, at, random);
     // As many as the widest window has, though not all will count: random numbers of turns are mispredicted.
-    for (int i = 0; i < int(settings.window); ++i) places[i] = stretch.inputs[from + i];
-    for (int i = 0; i < int(settings.window); ++i) places[at - from + i] = stretch.inputs[at + 1 + i];
-    return to - from - 1;
+    for (int i = 0; i < int(settings.window); ++i) places[i] = stretch.inputs[window.from + i];
+    for (int i = 0; i < int(settings.window); ++i) places[at - window.from + i] = stretch.inputs[at + 1 + i];
+    return window.words();
 }
 
-// Two positions are predicted at once where the objective has room for `most` targets, 2, and all of a window is
-// one group: the n-th of a stretch and the n-th of its second half. Returns how far one is behind the other, or
-// where none are, how many there are. (Neighbours, whose windows share words, would teach these half as many
-// negatives: a point of analogies less.)
-inline int apart(const ContextSettings& settings, const Stretch& stretch, int most) {
-    const int positions = stretch.end - stretch.begin, half = (positions + 1) / 2;
-    const bool two = settings.architecture == Architecture::cbow && most > 1 && half > int(settings.window);
-    return two ? half : positions;
-}
-
-// The prediction at position `at` of a stretch, and if there is one, that at `second`; a word without context has
-// no hidden rows.
-inline void emit(const ContextSettings& settings, const Stretch& stretch, int at, int second, Random& random,
-                 Prediction& out) {
-    const int count = surround(settings, stretch, at, random, out.places);
-    out.several = second < stretch.end ? 2 : 1;
-    out.targets[0] = stretch.outputs[at], out.targets[1] = stretch.outputs[out.several == 2 ? second : at];
-    switch (settings.architecture) {
-        case Architecture::skipgram:
-            out.hidden = count;
-            break;
-        case Architecture::cbow:
-            out.hidden = count > 0 ? out.several : 0;
-            out.ends[0] = count;
-            if (out.several == 2)
-                out.ends[1] = count + surround(settings, stretch, second, random, out.places + count);
-            break;
-    }
+// Two positions of a run are predicted at once, each from a hidden row of its own and both with the same output
+// rows, where the objective has room for `most` targets, 2: the n-th and the n-th of its second half. Returns how
+// far one is behind the other, or where none are, how many there are. (Neighbours, whose windows share words,
+// would teach these half as many negatives: a point of analogies less.)
+inline int apart(int positions, int reach, int most) {
+    const int half = (positions + 1) / 2;
+    return most > 1 && half > reach ? half : positions;
 }
 
 }  // namespace FIRTH_ISA

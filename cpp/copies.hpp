@@ -113,6 +113,9 @@ class Copies {
             rows[i] = (places[i] < most_ ? own_ : home_) + uint64_t(places[i]) * stride_;
         for (int i = 0; i < count && most_ > 0; ++i) moves_[least_of(places[i], most_)] += times;
     }
+    // One that was taken will be moved so many times more.
+    bool counts() const { return shared_; }
+    void moved(uint32_t place, int times) { moves_[least_of(place - first_, most_)] += uint32_t(times); }
     void make() {
         if (made_ < count_) make_shared();
     }
@@ -179,12 +182,6 @@ class Copies {
     }
 
     static constexpr uint32_t spare = 32;  // numbers for what is no copy
-
-    static uint64_t power_of_two(uint64_t least) {
-        uint64_t power = 1;
-        while (power < least) power *= 2;
-        return power;
-    }
 
     static bool brings_home(uint32_t thread, uint32_t threads, uint32_t id) { return id % threads == thread; }
 

@@ -3,6 +3,7 @@
 #include "context.hpp"
 #include "copies.hpp"
 #include "objective.hpp"
+#include "windows.hpp"
 
 namespace firth {
 namespace FIRTH_ISA {
@@ -50,42 +51,46 @@ struct Part {
 template <class Real, class Rule>
 class Lesson {
   public:
-    // With room for so many input rows and output rows. All numbers of `zeros` are and stay zero.
-    Lesson(const Task<Real>& task, uint64_t inputs, uint64_t outputs, Real* zeros)
+    // With room for so many hidden rows and output rows. All numbers of `zeros` are and stay zero.
+    Lesson(const Task<Real>& task, uint64_t hidden, uint64_t outputs, Real* zeros)
         : task_(task),
           zeros_(zeros),
-          input_places_(inputs),
+          places_(hidden),
           output_ids_(outputs),
-          ends_(inputs),
           rows_(2 + outputs + tile<Real>),
-          input_rows_(inputs),
-          errors_(inputs),
+          hidden_(hidden),
+          errors_(hidden),
           signs_(2 * (outputs + lanes<Real>)),
           shifts_(outputs + lanes<Real>),
           scores_(2 * (outputs + lanes<Real>)),
-          combined_rows_(2 * task.weights.stride),
-          moves_(inputs * task.weights.stride),
-          prediction_{{}, 1, 0, input_places_, ends_},
-          outputs_{output_ids_, rows_ + 2, signs_, shifts_, 0},
-          combined_{combined_rows_, combined_rows_ + task.weights.stride} {
-        rows_[0] = combined_[0];
-        for (uint64_t c = 0; c < inputs; ++c) {
-            ends_[c] = int(c + 1);
-            errors_[c] = moves_ + c * task.weights.stride;
-        }
+          nowhere_(task.weights.stride),
+          outputs_{output_ids_, rows_ + 2, signs_, shifts_, 0} {
+        rows_[0] = zeros_;
     }
 
-    // Take up the prediction at a position, or those of two. It is finished at once if there is nothing to learn.
-    void prepare(const Stretch& stretch, int at, int second, Random& random, Draws& draws) {
-        emit(task_.context, stretch, at, second, random, prediction_);
-        learnt_ = 0;
-        if (prediction_.hidden == 0) return;
-        Outputs<Real> picked = outputs_;  // whose count is in a register while it grows
-        picked.count = 0;
-        to_ask_ = 2 + Rule::pick(task_, prediction_, draws, picked);
-        outputs_.count = picked.count;
-        Loose<Real>* const behind = (Loose<Real>*)(outputs_.signs + 2 * picked.count);
-        behind[0] = behind[1] = Loose<Real>{};  // as far as vectors of scores may reach
+    // Take up the prediction at a position of a stretch, where each word around it is a hidden row, which moves
+    // where it lies. It is finished at once if there is nothing to learn.
+    void prepare(const Stretch& stretch, int at, Random& random, Draws& draws) {
+        const int count = surround(task_.context, stretch, at, random, places_);
+        prediction_ = {{stretch.outputs[at], stretch.outputs[at]}, 1, count};
+        direct_ = true;
+        pick(draws);
+    }
+
+    // Or the prediction at a position of a run, and that at another, if there is one, whose hidden rows are made.
+    // A word without context has none.
+    void prepare(Windows<Real>& windows, int one, int other, Draws& draws) {
+        int learnt[2] = {one, other}, count = 0;
+        for (const int n : {one, other})
+            if (n < windows.size()) {
+                learnt[count] = n;
+                hidden_[count] = errors_[count] = windows.hidden(n);
+                windows.has_words(n) ? void(++count) : windows.forget(n);
+            }
+        prediction_ = {{windows.target(learnt[0]), windows.target(learnt[count > 1])}, count, count};
+        direct_ = false;
+        pick(draws);
+        for (int c = 0; c < count; ++c) windows.learn(learnt[c], outputs_.count);
     }
 
     // Where its output rows lie, which are to be asked for, behind at most two input rows. Behind them come zeros.
@@ -105,19 +110,16 @@ class Lesson {
         for (; asked_ < to_ask_; ++asked_) prefetch<true>(rows_[asked_], task_.weights.stride);
     }
 
-    // The rows, and h_c: the mean or the sum of the rows of group c; if each has but one row it is that row, where
-    // it lies.
-    FIRTH_HOGWILD void begin(Part<Real>& part) {
-        const int inputs = prediction_.ends[prediction_.hidden - 1];
-        const bool alone = inputs == prediction_.hidden;
+    // The rows themselves.
+    void begin(Part<Real>& part) {
+        part.output.make();
+        if (!direct_) return;
         const int moves = outputs_.count > 0 ? outputs_.count : 1;
-        part.input.take(prediction_.places, inputs, uint32_t(moves), input_rows_);
-        part.input.make(), part.output.make();
-        direct_ = alone && !task_.weights.frozen;  // what goes back to a row alone is added with the last tile
-        hidden_ = alone ? (Real**)input_rows_ : combined_;
-        for (int c = 0; c < prediction_.hidden && !alone; ++c) combine(c);
-        for (int i = 0; i < inputs && task_.weights.frozen; ++i)
-            prediction_.places[i] = part.input.id(prediction_.places[i]);
+        part.input.take(places_, prediction_.hidden, uint32_t(moves), hidden_);
+        part.input.make();
+        const uint8_t* const frozen = task_.weights.frozen;
+        for (int c = 0; c < prediction_.hidden; ++c)
+            errors_[c] = frozen && frozen[part.input.id(places_[c])] ? +nowhere_ : hidden_[c];
     }
 
     bool finished() const { return learnt_ == prediction_.hidden; }
@@ -162,7 +164,6 @@ class Lesson {
     void move(Lesson& next_one) {
         next([&]<int H>() {
             step<H>(next_one);
-            for (int c = learnt_; c < learnt_ + H && !direct_; ++c) adjoint(c);
             learnt_ += H;
         });
     }
@@ -175,6 +176,16 @@ class Lesson {
             body.template operator()<2>();
         else if (left == 1)
             body.template operator()<1>();
+    }
+
+    void pick(Draws& draws) {
+        learnt_ = outputs_.count = 0;
+        if (prediction_.hidden == 0) return;
+        Outputs<Real> picked = outputs_;  // whose count is in a register while it grows
+        to_ask_ = 2 + Rule::pick(task_, prediction_, draws, picked);
+        outputs_.count = picked.count;
+        Loose<Real>* const behind = (Loose<Real>*)(outputs_.signs + 2 * picked.count);
+        behind[0] = behind[1] = Loose<Real>{};  // as far as vectors of scores may reach
     }
 
     // Where numbers of rows vary they are made up to half tiles with zeros: a branch for each would be
@@ -192,8 +203,7 @@ class Lesson {
         const int asked = (next_one.to_ask_ - next_one.asked_ + steps - 1) / steps;
         for_tiles<breadth / H>(width(), [&]<int T>(int v) {
             FIRTH_ISA::step<H, T>(hidden_ + learnt_, outputs_.rows, outputs_.count, v, (const Real*)scores_,
-                                  (direct_ ? hidden_ : (Real**)errors_) + learnt_, direct_,
-                                  next_one.rows_ + next_one.asked_, asked);
+                                  errors_ + learnt_, direct_, next_one.rows_ + next_one.asked_, asked);
         });
         next_one.asked_ += int(least_of(asked, outputs_.count));
     }
@@ -208,32 +218,6 @@ class Lesson {
     }
 
     int width() const { return int(task_.weights.stride) / lanes<Real>; }
-
-    Real share(int rows) const { return task_.context.mean ? Real(1) / Real(rows) : Real(1); }
-
-    int begin_of(int c) const { return c ? prediction_.ends[c - 1] : 0; }
-
-    void combine(int c) {
-        const int begin = begin_of(c), rows = prediction_.ends[c] - begin;
-        for_tiles<tile<Real>>(width(), [&]<int T>(int v) {
-            add_rows<T, Real>(input_rows_ + begin, rows, v, share(rows), combined_[c]);
-        });
-    }
-
-    // The transpose of combine: each row of group c moves by its share of e_c.
-    void adjoint(int c) {
-        const int begin = begin_of(c), end = prediction_.ends[c];
-        const Real scale = task_.context.exact ? share(end - begin) : Real(1);
-        Real** const rows = input_rows_ + begin;
-        int moved = end - begin;
-        if (const uint8_t* const frozen = task_.weights.frozen) {
-            moved = 0;
-            for (int i = begin; i < end; ++i)
-                if (!frozen[prediction_.places[i]]) rows[moved++] = input_rows_[i];
-        }
-        for_tiles<tile<Real>>(width(),
-                              [&]<int T>(int v) { add_to_rows<T, Real>(rows, moved, v, scale, errors_[c]); });
-    }
 
     template <int H>
     FIRTH_HOGWILD void shift(Part<Real>& part) {
@@ -256,16 +240,14 @@ class Lesson {
 
     const Task<Real>& task_;
     Real* const zeros_;
-    Buffer<uint32_t> input_places_, output_ids_;
-    Buffer<int> ends_;
-    Buffer<Real*> rows_, input_rows_, errors_;
-    Buffer<Real> signs_, shifts_, scores_, combined_rows_, moves_;
-    Prediction prediction_;
+    Buffer<uint32_t> places_, output_ids_;  // of hidden rows that are input rows; of output rows
+    Buffer<Real*> rows_, hidden_, errors_;  // to be asked for, output rows behind two others; where errors go
+    Buffer<Real> signs_, shifts_, scores_, nowhere_;
+    Prediction prediction_ = {};
     Outputs<Real> outputs_;
-    Real *combined_[2], **hidden_ = nullptr;
     int learnt_ = 0;              // hidden rows
     int asked_ = 1, to_ask_ = 1;  // of the rows that are to be asked for
-    bool direct_ = false;
+    bool direct_ = false;         // errors are added to the hidden rows, else they take their place
 };
 
 }  // namespace FIRTH_ISA

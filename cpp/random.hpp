@@ -30,6 +30,12 @@ inline uint64_t most_of(uint64_t a, uint64_t b) {
     return a < b ? b : a;
 }
 
+inline uint64_t power_of_two(uint64_t least) {
+    uint64_t power = 1;
+    while (power < least) power *= 2;
+    return power;
+}
+
 class Random {
   public:
     explicit Random(uint64_t key) : at_(key) {}

@@ -1,4 +1,4 @@
-// Arithmetic on rows: the dense products between hidden and output rows, combine and its adjoint.
+// Arithmetic on rows: the dense products between hidden and output rows.
 //
 // Rows are multiples of 64 bytes, 64-byte aligned and padded with zeros, so no loop here has a remainder. One
 // source serves every instruction set: FIRTH_BYTES is the width of its vectors.
@@ -10,6 +10,7 @@
 // functions so marked, which do little else, and nowhere else.
 #define FIRTH_UNROLL _Pragma("GCC unroll 16")
 #define FIRTH_HOGWILD __attribute__((no_sanitize("thread")))
+#define FIRTH_INLINE inline __attribute__((always_inline))
 
 // A vector that several products need is loaded once, and not, as the compiler likes, once for each.
 #ifdef __x86_64__
@@ -181,26 +182,6 @@ FIRTH_HOGWILD inline void step(const Real* const* h, Real* const* o, int count, 
     FIRTH_UNROLL for (int c = 0; c < H; ++c) FIRTH_UNROLL for (int t = 0; t < T; ++t) {
         Vector<Real>& error = vectors(e[c])[v + t];
         error = add ? error + sums[c][t] : sums[c][t];
-    }
-}
-
-// T vectors of the sum of `count` rows, from the v-th on, times `scale`.
-template <int T, class Real>
-FIRTH_HOGWILD inline void add_rows(const Real* const* rows, int count, int v, Real scale, Real* sum) {
-    Vector<Real> sums[T];
-    FIRTH_UNROLL for (int t = 0; t < T; ++t) sums[t] = vectors(rows[0])[v + t];
-    for (int i = 1; i < count; ++i) FIRTH_UNROLL for (int t = 0; t < T; ++t) sums[t] += vectors(rows[i])[v + t];
-    FIRTH_UNROLL for (int t = 0; t < T; ++t) vectors(sum)[v + t] = sums[t] * scale;
-}
-
-// T vectors of `move`, from the v-th on, times `scale`, to each of `count` rows.
-template <int T, class Real>
-FIRTH_HOGWILD inline void add_to_rows(Real* const* rows, int count, int v, Real scale, const Real* move) {
-    Vector<Real> moves[T];
-    FIRTH_UNROLL for (int t = 0; t < T; ++t) moves[t] = vectors(move)[v + t] * scale;
-    for (int i = 0; i < count; ++i) {
-        Vector<Real>* const row = vectors(rows[i]) + v;
-        FIRTH_UNROLL for (int t = 0; t < T; ++t) row[t] += moves[t];
     }
 }
 

@@ -46,12 +46,12 @@ template <class Real, class Rule>
 class Learner {
   public:
     Learner(const Task<Real>& task, const Epoch& epoch, Counters& counters)
-        : Learner(task, epoch, counters, 2 * Rule::targets * uint64_t(task.context.window), most_outputs(task)) {}
+        : Learner(task, epoch, counters, 2 * uint64_t(task.context.window), most_outputs(task)) {}
 
     void run() { epoch_.meeting ? learn_in_rounds() : race(); }
 
   private:
-    Learner(const Task<Real>& task, const Epoch& epoch, Counters& counters, uint64_t inputs, uint64_t outputs)
+    Learner(const Task<Real>& task, const Epoch& epoch, Counters& counters, uint64_t hidden, uint64_t outputs)
         : task_(task),
           epoch_(epoch),
           counters_(counters),
@@ -59,11 +59,12 @@ class Learner {
           most_outputs_(outputs),
           listed_inputs_(task.text.vocabulary),
           listed_outputs_(task.text.vocabulary),
+          windows_(task),
           zeros_(task.weights.stride),
-          lessons_{{task, inputs, outputs, zeros_},
-                   {task, inputs, outputs, zeros_},
-                   {task, inputs, outputs, zeros_},
-                   {task, inputs, outputs, zeros_}} {
+          lessons_{{task, hidden, outputs, zeros_},
+                   {task, hidden, outputs, zeros_},
+                   {task, hidden, outputs, zeros_},
+                   {task, hidden, outputs, zeros_}} {
         for (uint32_t i = 0; i < task.weights.stride; ++i) zeros_[i] = 0;
     }
 
@@ -178,24 +179,83 @@ class Learner {
         part.tally.tokens = block.tokens;
         for (const Stretch& stretch : block) part.locate(stretch);
         block.draws.locate(part.output);
+        if (task_.context.architecture == Architecture::cbow)
+            learn_runs(block, part);
+        else
+            learn_stretches(block, part);
+    }
+
+    // Where the words of a stretch are learnt: how far the epoch has come decides the rate.
+    void begin(const Block& block, const Stretch& stretch) {
+        const double done = double(block.passed + stretch.from) / double(task_.text.tokens);
+        rate_ = Real(epoch_.rate_from + (epoch_.rate_to - epoch_.rate_from) * done);
+    }
+
+    void learn_stretches(Block& block, Part<Real>& part) {
         const Stretch* next = block.begin();
         const auto expect_next = [&] { next != block.end() ? expect_first(*next++, part) : void(); };
         expect_next();
         for (const Stretch& stretch : block) {
             expect_next();
-            const double done = double(block.passed + stretch.from) / double(task_.text.tokens);
-            rate_ = Real(epoch_.rate_from + (epoch_.rate_to - epoch_.rate_from) * done);
+            begin(block, stretch);
             learn_stretch(stretch, block, part);
             if (stopped()) {
                 part.tally.tokens = stretch.to;
                 break;
             }
         }
+        learn_rest(part);
+    }
+
+    // The words of a part run by run; the rows of a run are asked for while the one before is learnt.
+    void learn_runs(Block& block, Part<Real>& part) {
+        Words words(block.begin(), block.end());
+        for (int n = 0; n < windows_.room(); ++n)
+            if (const uint32_t* const place = words.next())
+                prefetch<true>(part.input.expected(*place), task_.weights.stride);
+        for (const Stretch& stretch : block) {
+            begin(block, stretch);
+            for (int at = stretch.begin, end; at < stretch.end; at = end) {
+                end = int(least_of(uint64_t(stretch.end), uint64_t(at + windows_.room())));
+                windows_.add(stretch, at, end, block.random, part.input);
+                if (windows_.room() == 0) learn_run(block, words, part);
+            }
+            if (stopped()) {
+                part.tally.tokens = stretch.to;
+                break;
+            }
+        }
+        if (windows_.size() > 0) learn_run(block, words, part);
+    }
+
+    void learn_run(Block& block, Words& words, Part<Real>& part) {
+        windows_.gather(part.input);
+        const int behind = apart(windows_.size(), block.reach(), Rule::targets);
+        for (int one = 0; one < behind; ++one) {
+            const int other = one + behind;
+            if (stopped()) {
+                windows_.forget(one), other < windows_.size() ? windows_.forget(other) : void();
+                continue;
+            }
+            if (one + 2 < behind) Rule::expect(task_, windows_.id(one + 2));
+            spare_->prepare(windows_, one, other, block.draws);
+            if (spare_->finished()) continue;
+            spare_->locate(part, block.begin()->located());
+            for (int n = one; n < windows_.size(); n += behind)
+                if (const uint32_t* const place = words.next()) spare_->expect(part, *place);
+            line_up(part);
+        }
+        learn_rest(part);
+        windows_.scatter(part.input);
+    }
+
+    // All lessons that were taken up.
+    void learn_rest(Part<Real>& part) {
         finish(part);
         take_up(part);
+        if (!first_->finished())  // the last stands for all of them
+            part.pull(double(rate_), first_->hidden_square(), first_->output_square());
         finish(part);
-        // The lesson taken up last stands for all of them.
-        part.pull(double(rate_), latest_->hidden_square(), latest_->output_square());
     }
 
     void finish(Part<Real>& part) {
@@ -211,41 +271,50 @@ class Learner {
         Concerned& rows = share.rows[odd];
         rows.clear(), listed_inputs_.clear(), listed_outputs_.clear();
         const auto may_pick = [&](uint32_t id) { rows.outputs.add(id, listed_outputs_); };
-        uint64_t draws = 0;
+        uint64_t words = 0;
         for (const Stretch& stretch : block) {
             for (int at = 0; at < stretch.size; ++at) rows.inputs.add(stretch.ids[at], listed_inputs_);
             for (int at = stretch.begin; at < stretch.end; ++at) Rule::foresee(task_, stretch.ids[at], may_pick);
-            draws += uint64_t(apart(task_.context, stretch, Rule::targets)) * task_.objective.noise.draws;
+            words += uint64_t(stretch.end - stretch.begin);
         }
-        if (Rule::draws) block.draws.foresee(draws, may_pick);
+        if (Rule::draws) block.draws.foresee(predictions(block, words) * task_.objective.noise.draws, may_pick);
+    }
+
+    // So many words make so many predictions.
+    uint64_t predictions(const Block& block, uint64_t words) const {
+        if (task_.context.architecture == Architecture::skipgram) return words;
+        const uint64_t run = uint64_t(Windows<Real>::run(task_.text.vocabulary));
+        return words / run * uint64_t(apart(int(run), block.reach(), Rule::targets)) +
+               uint64_t(apart(int(words % run), block.reach(), Rule::targets));
     }
 
     // The input rows of the first predictions of a stretch: those that come with the next ones are asked for one
     // by one.
     void expect_first(const Stretch& stretch, const Part<Real>& part) {
-        const int behind = apart(task_.context, stretch, Rule::targets), window = int(task_.context.window);
-        for (int at = stretch.begin; at < stretch.end; at += behind)
-            for (int i = at > window ? at - window : 0; i <= at + window && i < stretch.size; ++i)
-                prefetch<true>(part.input.expected(stretch.inputs[i]), task_.weights.stride);
+        const int at = stretch.begin, window = int(task_.context.window);
+        for (int i = at > window ? at - window : 0; i <= at + window && i < stretch.size; ++i)
+            prefetch<true>(part.input.expected(stretch.inputs[i]), task_.weights.stride);
+    }
+
+    void learn_stretch(const Stretch& stretch, Block& block, Part<Real>& part) {
+        const int window = int(task_.context.window);
+        for (int at = stretch.begin; at < stretch.end && !stopped(); ++at) {
+            if (at + 2 < stretch.end) Rule::expect(task_, stretch.ids[at + 2]);
+            spare_->prepare(stretch, at, block.random, block.draws);
+            if (spare_->finished()) continue;
+            spare_->locate(part, stretch.located());
+            if (at + window + 1 < stretch.size) spare_->expect(part, stretch.inputs[at + window + 1]);
+            line_up(part);
+        }
     }
 
     // Two lessons are learnt in turns, so that the arithmetic of one fills the waits of the other, while the
     // rows of a third are on their way from memory.
-    void learn_stretch(const Stretch& stretch, Block& block, Part<Real>& part) {
-        const int behind = apart(task_.context, stretch, Rule::targets), window = int(task_.context.window);
-        for (int at = stretch.begin; at < stretch.begin + behind && !stopped(); ++at) {
-            const int second = at + behind;
-            if (at + 2 < stretch.end) Rule::expect(task_, stretch.ids[at + 2]);
-            spare_->prepare(stretch, at, second, block.random, block.draws);
-            if (spare_->finished()) continue;
-            spare_->locate(part, stretch.located());
-            if (at + window + 1 < stretch.size) spare_->expect(part, stretch.inputs[at + window + 1]);
-            if (second + window + 1 < stretch.size) spare_->expect(part, stretch.inputs[second + window + 1]);
-            while (!first_->finished()) learn(part);
-            spare_->ask();
-            take_up(part);
-            swap(coming_, spare_);
-        }
+    void line_up(Part<Real>& part) {
+        while (!first_->finished()) learn(part);
+        spare_->ask();
+        take_up(part);
+        swap(coming_, spare_);
     }
 
     // The lesson that was coming takes the place of the first, which is finished.
@@ -253,7 +322,6 @@ class Learner {
         swap(first_, coming_);
         if (first_->finished()) return;
         first_->begin(part);
-        latest_ = first_;
     }
 
     static void swap(Lesson<Real, Rule>*& a, Lesson<Real, Rule>*& b) {
@@ -288,10 +356,11 @@ class Learner {
     const uint64_t most_outputs_;
     const Noise nothing_ = {};
     Marks listed_inputs_, listed_outputs_;
+    Windows<Real> windows_;
     Buffer<Real> zeros_;
     Lesson<Real, Rule> lessons_[4];
     Lesson<Real, Rule>*first_ = &lessons_[0], *second_ = &lessons_[1], *coming_ = &lessons_[2],
-                 *spare_ = &lessons_[3], *latest_ = first_;
+                 *spare_ = &lessons_[3];
     Real rate_ = 0;
 };
 

@@ -13,6 +13,7 @@ void test_copies();
 void test_ingest();
 void test_ngrams();
 void test_training();
+void test_windows();
 void race_on_counters();
 
 int main(int count, char** arguments) {
@@ -26,6 +27,7 @@ int main(int count, char** arguments) {
     test_ingest();
     test_ngrams();
     test_training();
+    test_windows();
     std::printf("%d passed, %d failed\n", tally().passed, tally().failed);
     return tally().failed > 0;
 }
