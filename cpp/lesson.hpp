@@ -84,7 +84,7 @@ class Lesson {
         for (const int n : {one, other})
             if (n < windows.size()) {
                 learnt[count] = n;
-                hidden_[count] = errors_[count] = windows.hidden(n);
+                hidden_[count] = windows.hidden(n);
                 windows.has_words(n) ? void(++count) : windows.forget(n);
             }
         prediction_ = {{windows.target(learnt[0]), windows.target(learnt[count > 1])}, count, count};
@@ -118,8 +118,8 @@ class Lesson {
         part.input.take(places_, prediction_.hidden, uint32_t(moves), hidden_);
         part.input.make();
         const uint8_t* const frozen = task_.weights.frozen;
-        for (int c = 0; c < prediction_.hidden; ++c)
-            errors_[c] = frozen && frozen[part.input.id(places_[c])] ? +nowhere_ : hidden_[c];
+        for (int c = 0; c < prediction_.hidden && frozen; ++c)
+            errors_[c] = frozen[part.input.id(places_[c])] ? +nowhere_ : hidden_[c];
     }
 
     bool finished() const { return learnt_ == prediction_.hidden; }
@@ -201,9 +201,10 @@ class Lesson {
     void step(Lesson& next_one) {
         const int steps = (prediction_.hidden - learnt_ + 1) / 2;
         const int asked = (next_one.to_ask_ - next_one.asked_ + steps - 1) / steps;
+        Real* const* const errors = direct_ && task_.weights.frozen ? errors_ : hidden_;
         for_tiles<breadth / H>(width(), [&]<int T>(int v) {
             FIRTH_ISA::step<H, T>(hidden_ + learnt_, outputs_.rows, outputs_.count, v, (const Real*)scores_,
-                                  errors_ + learnt_, direct_, next_one.rows_ + next_one.asked_, asked);
+                                  errors + learnt_, direct_, next_one.rows_ + next_one.asked_, asked);
         });
         next_one.asked_ += int(least_of(asked, outputs_.count));
     }
@@ -241,7 +242,8 @@ class Lesson {
     const Task<Real>& task_;
     Real* const zeros_;
     Buffer<uint32_t> places_, output_ids_;  // of hidden rows that are input rows; of output rows
-    Buffer<Real*> rows_, hidden_, errors_;  // to be asked for, output rows behind two others; where errors go
+    // To be asked for, output rows behind two others; hidden rows; where errors go if some rows are frozen.
+    Buffer<Real*> rows_, hidden_, errors_;
     Buffer<Real> signs_, shifts_, scores_, nowhere_;
     Prediction prediction_ = {};
     Outputs<Real> outputs_;

@@ -10,6 +10,7 @@
 // functions so marked, which do little else, and nowhere else.
 #define FIRTH_UNROLL _Pragma("GCC unroll 16")
 #define FIRTH_HOGWILD __attribute__((no_sanitize("thread")))
+// A part of the functions that call it, to ThreadSanitizer, too.
 #define FIRTH_INLINE inline __attribute__((always_inline))
 
 // A vector that several products need is loaded once, and not, as the compiler likes, once for each.

@@ -175,11 +175,14 @@ class Learner {
     // A round that has begun is learnt to its end.
     bool stopped() const { return !epoch_.meeting && told() == leave_at_once; }
 
+    // Whether hidden rows are made of input rows, for many positions at once.
+    bool in_runs() const { return task_.context.architecture == Architecture::cbow; }
+
     void learn_part(Block& block, Part<Real>& part) {
         part.tally.tokens = block.tokens;
         for (const Stretch& stretch : block) part.locate(stretch);
         block.draws.locate(part.output);
-        if (task_.context.architecture == Architecture::cbow)
+        if (in_runs())
             learn_runs(block, part);
         else
             learn_stretches(block, part);
@@ -282,7 +285,7 @@ class Learner {
 
     // So many words make so many predictions.
     uint64_t predictions(const Block& block, uint64_t words) const {
-        if (task_.context.architecture == Architecture::skipgram) return words;
+        if (!in_runs()) return words;
         const uint64_t run = uint64_t(Windows<Real>::run(task_.text.vocabulary));
         return words / run * uint64_t(apart(int(run), block.reach(), Rule::targets)) +
                uint64_t(apart(int(words % run), block.reach(), Rule::targets));

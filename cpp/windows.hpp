@@ -33,8 +33,8 @@ class Windows {
         if (size_ == 0) lead_ = begin - from;
         for (int at = begin; at < end; ++at) {
             const Window window = around(context_, stretch, at, random);
-            positions_[size_++] = {window.from + shift, window.to + shift, 0, stretch.outputs[at],
-                                   stretch.ids[at]};
+            positions_[size_++] = {
+                {window.from + shift, window.to + shift}, 0, stretch.outputs[at], stretch.ids[at]};
         }
         for (int i = from; i < to; ++i) places_[i + shift] = stretch.inputs[i];
         input.take(places_ + count_, to - from, 0, rows_ + count_);
@@ -49,7 +49,7 @@ class Windows {
 
     // That of the n-th position. What it gives back, its error, comes in its place.
     Real* hidden(int n) const { return hidden_ + uint64_t(n) * width_ * lanes<Real>; }
-    bool has_words(int n) const { return positions_[n].to - positions_[n].from > 1; }
+    bool has_words(int n) const { return positions_[n].window.words() > 0; }
     uint32_t target(int n) const { return positions_[n].target; }
     uint32_t id(int n) const { return positions_[n].id; }
 
@@ -70,7 +70,8 @@ class Windows {
 
   private:
     struct Position {
-        int from, to, moves;  // the first row of its window, and the first behind it
+        Window window;  // in rows
+        int moves;
         uint32_t target, id;
     };
 
@@ -95,7 +96,7 @@ class Windows {
     }
 
     Real share(int n) const {
-        return context_.mean && has_words(n) ? 1 / Real(positions_[n].to - positions_[n].from - 1) : Real(1);
+        return context_.mean && has_words(n) ? 1 / Real(positions_[n].window.words()) : Real(1);
     }
     Real share_of_error(int n) const { return context_.exact ? share(n) : Real(1); }
 
@@ -124,7 +125,7 @@ class Windows {
 
     template <int T>
     FIRTH_INLINE void take_difference(int n, int v) {
-        const Vector<Real>*from = sum<T>(positions_[n].from), *to = sum<T>(positions_[n].to);
+        const Vector<Real>*from = sum<T>(positions_[n].window.from), *to = sum<T>(positions_[n].window.to);
         const Vector<Real>* own = vectors(rows_[lead_ + n]) + v;
         Vector<Real>* row = vectors(hidden(n)) + v;
         FIRTH_FOUND(from);
@@ -153,7 +154,7 @@ class Windows {
 
     template <int T>
     FIRTH_INLINE void add_difference(int n, int v) {
-        Vector<Real>*from = sum<T>(positions_[n].from), *to = sum<T>(positions_[n].to);
+        Vector<Real>*from = sum<T>(positions_[n].window.from), *to = sum<T>(positions_[n].window.to);
         const Vector<Real>* error = vectors(hidden(n)) + v;
         FIRTH_FOUND(from);
         FIRTH_FOUND(to);
@@ -185,8 +186,9 @@ class Windows {
     void count_moves(Copies<Real>& input) {
         for (int i = 0; i <= count_; ++i) moves_[i] = 0;
         for (int n = 0; n < size_; ++n) {
-            moves_[positions_[n].from] += positions_[n].moves, moves_[positions_[n].to] -= positions_[n].moves;
-            input.moved(places_[lead_ + n], -positions_[n].moves);
+            const Position& of = positions_[n];
+            moves_[of.window.from] += of.moves, moves_[of.window.to] -= of.moves;
+            input.moved(places_[lead_ + n], -of.moves);
         }
         for (int i = 0, run = 0; i < count_; ++i) input.moved(places_[i], run += moves_[i]);
     }
