@@ -4,7 +4,7 @@
 
 Firth counts and encodes in one go, splitting at white space and checking UTF-8, and keeps the ids on disk; gensim
 and word2vec.c count alone. Each is given one core, then all. A .xz and a .gz of the same text are read beside
-their decompressor alone.
+what decompresses them, alone: Firth's choice of it, and Python's own (zlib and liblzma).
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from common import Corpus, Finished, Row, corpus_of, markdown, median, number, o
 from tools import STEP, add_word2vec_c, installed
 
 TARGET = 150  # MB/s a core
-HEADER = ["tool", "text", "cores", "s", "MB/s", "MB/s a core", "at least", "of the decompressor alone"]
+ALONE = {"decompress-firth": "of its decompressor alone", "decompress-python": "of Python's alone"}
+HEADER = ["tool", "text", "cores", "s", "MB/s", "MB/s a core", "at least", *ALONE.values()]
 Measure = Callable[[Path, int], float]
 
 
@@ -66,10 +67,10 @@ def lines(rows: Sequence[Row], corpus: Corpus) -> Iterator[list[str]]:
         seconds = median(runs, "seconds")
         speed = ratio(corpus.bytes / 1e6, seconds)
         plain = tool == "firth" and text == "plain"
-        alone = median(of(rows, tool="decompressor", text=text, cores=cores), "seconds")
-        share = None if tool == "decompressor" else ratio(alone, seconds)
+        alone = [median(of(rows, tool=each, text=text, cores=cores), "seconds") for each in ALONE]
+        shares = [number(None if tool in ALONE else ratio(each, seconds), ".0%") for each in alone]
         figures = [number(seconds), number(speed, ".0f"), number(ratio(speed, cores), ".0f")]
-        yield [tool, text, str(cores), *figures, number(TARGET if plain else None, "g"), number(share, ".0%")]
+        yield [tool, text, str(cores), *figures, number(TARGET if plain else None, "g"), *shares]
 
 
 def main() -> None:
@@ -85,7 +86,8 @@ def main() -> None:
     with corpus_of(options) as corpus:
         read = [(name, measure, corpus.path) for name, measure in tools.items()]
         for path in compressed(corpus.path):
-            read += [("firth", tools["firth"], path), ("decompressor", step("decompress"), path)]
+            read.append(("firth", tools["firth"], path))
+            read += [(name, step(name), path) for name in ALONE]
         for _ in range(options.runs):
             for name, measure, path in read:
                 for cores in sorted({1, options.threads, os.cpu_count() or 1}):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from typing import Any
+from typing import Any, BinaryIO
 
 
 def gensim_model(text: str, **keywords: Any) -> tuple[Any, float]:
@@ -65,11 +65,22 @@ def encode_firth(text: str, cache: str, threads: int) -> float:
     return time.perf_counter() - began
 
 
-def decompress(text: str) -> float:
+def decompress_firth(text: str) -> float:
     from firth.files import open_binary
 
+    return _read(open_binary(text))
+
+
+def decompress_python(text: str) -> float:
+    import gzip
+    import lzma
+
+    return _read((gzip if text.endswith(".gz") else lzma).open(text))
+
+
+def _read(file: BinaryIO) -> float:
     began = time.perf_counter()
-    with open_binary(text) as file:
+    with file:
         while file.read(1 << 20):
             pass
     return time.perf_counter() - began
@@ -80,7 +91,8 @@ STEPS = {
     "train-fasttext": train_fasttext,
     "count-gensim": count_gensim,
     "encode-firth": encode_firth,
-    "decompress": decompress,
+    "decompress-firth": decompress_firth,
+    "decompress-python": decompress_python,
 }
 
 

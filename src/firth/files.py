@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import bz2
-import gzip
 import io
 import json
 import lzma
@@ -14,11 +13,12 @@ import sys
 import tempfile
 import time
 import weakref
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, BinaryIO, NamedTuple, cast
+
+from zlib_ng import gzip_ng, zlib_ng
 
 from firth.errors import FirthError, FormatError, MissingExtraError
 
@@ -27,7 +27,8 @@ CONFIG = "config.json"
 _LEFTOVER = re.compile(r"\.?([\w-]+-[0-9a-f]{8}\.\w+|config\.json)(\.\w+\.part)?")  # data, whole or begun
 _LEFTOVER_SECONDS = 3600  # a data file of this age that no config.json names is no save still under way
 
-READING_ERRORS = (OSError, EOFError, lzma.LZMAError, zlib.error)  # what a damaged file can raise
+DAMAGED_ERRORS = (EOFError, gzip_ng.BadGzipFile, zlib_ng.error, lzma.LZMAError)  # of a file's compression
+READING_ERRORS = (OSError, *DAMAGED_ERRORS)  # what a damaged file can raise
 
 _MAGIC = {b"\x1f\x8b\x08": "gz", b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f\xfd": "zst"} | {
     b"BZh%d" % level + block: "bz2"
@@ -75,7 +76,7 @@ def decompressed(raw: io.BufferedReader) -> BinaryIO:
     start = raw.peek(6)
     match next((kind for magic, kind in _MAGIC.items() if start.startswith(magic)), None):
         case "gz":
-            return cast(BinaryIO, gzip.GzipFile(fileobj=raw))
+            return cast(BinaryIO, gzip_ng.GzipNGFile(fileobj=raw))
         case "bz2":
             return cast(BinaryIO, bz2.BZ2File(raw))
         case "xz":
@@ -140,7 +141,7 @@ def atomic_write(path: str | Path) -> Iterator[IO[bytes]]:
     try:
         with open(handle, "wb") as raw:
             if target.suffix == ".gz":
-                with gzip.GzipFile(filename="", fileobj=raw, mode="wb", compresslevel=6, mtime=0) as zipped:
+                with gzip_ng.GzipNGFile(filename="", fileobj=raw, mode="wb", compresslevel=6, mtime=0) as zipped:
                     yield cast(IO[bytes], zipped)
             else:
                 yield raw

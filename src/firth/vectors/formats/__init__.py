@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import gzip
-import lzma
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from firth.errors import FormatError, SettingsError
-from firth.files import open_binary
+from firth.files import DAMAGED_ERRORS, open_binary
 from firth.vectors.formats import firth, glove, word2vec_binary, word2vec_text
 from firth.vectors.formats.recognition import HEAD, recognise, refuse_foreign
 from firth.vectors.store import Vectors
@@ -41,7 +38,7 @@ def read(path: str | Path, *, limit: int | None = None, format: str | None = Non
     path = Path(path)
     try:
         return FORMATS[of_content(path, format)].read(path, limit)
-    except (EOFError, zlib.error, gzip.BadGzipFile, lzma.LZMAError) as error:
+    except DAMAGED_ERRORS as error:
         raise FormatError(
             f"{path}: its compression is damaged or cut short ({error}); download or write it again"
         ) from None
