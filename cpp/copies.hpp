@@ -37,7 +37,8 @@ inline uint64_t worth_keeping(uint64_t rows, uint64_t times) {
     return least_of(tier.begin, rows);
 }
 
-constexpr uint32_t ahead = 8;  // so many rows further on are fetched from memory
+constexpr uint32_t ahead = 8;     // so many rows further on are fetched from memory
+constexpr int taken_at_once = 8;  // rows
 
 // The moves of copies on their way to the rows themselves, where they arrive in the order in which they were sent.
 template <class Real>
@@ -106,12 +107,16 @@ class Copies {
     }
     uint32_t id(uint32_t place) const { return place - first_ < most_ && shared_ ? ids_[place - first_] : place; }
 
-    // The rows at so many places, each of which will be moved so many times.
+    // The rows at so many places, each of which will be moved so many times. Both arrays have room for a full
+    // step: numbers that differ from call to call would be mispredicted.
     void take(const uint32_t* places, int count, uint32_t times, Real** rows) {
         if (shared_) return take_shared(places, count, times, rows);
-        for (int i = 0; i < count; ++i)
-            rows[i] = (places[i] < most_ ? own_ : home_) + uint64_t(places[i]) * stride_;
-        for (int i = 0; i < count && most_ > 0; ++i) moves_[least_of(places[i], most_)] += times;
+        const uint64_t row = stride_ * sizeof(Real), own = uint64_t(+own_), home = uint64_t(home_);
+        const uint32_t most = most_;
+        for (int i = 0; i < count; i += taken_at_once)
+            for (int j = i; j < i + taken_at_once; ++j)
+                rows[j] = (Real*)((places[j] < most ? own : home) + places[j] * row);
+        for (int i = 0; i < count && most > 0; ++i) moves_[least_of(places[i], most)] += times;
     }
     // One that was taken will be moved so many times more.
     bool counts() const { return shared_; }
@@ -128,9 +133,10 @@ class Copies {
 
     // The row, which will be moved so many times.
     Real* row(uint32_t id, uint32_t times) {
-        Real* found;
-        locate(&id, 1, &id), take(&id, 1, times, &found), make();
-        return found;
+        uint32_t places[taken_at_once] = {id};
+        Real* found[taken_at_once];
+        locate(places, 1, places), take(places, 1, times, found), make();
+        return found[0];
     }
 
     // How far each row is to move takes the place of its copy. What another thread than this one brings home is

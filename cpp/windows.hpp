@@ -82,9 +82,9 @@ class Windows {
           ring_(uint32_t(power_of_two(2 * uint64_t(task.context.window) + 2)) - 1),
           most_(run),
           positions_(run),
-          places_(run + around),
+          places_(run + around + taken_at_once),
           moves_(run + around + 1),
-          rows_(run + around),
+          rows_(run + around + taken_at_once),
           hidden_(uint64_t(run) * task.weights.stride),
           sums_((uint64_t(ring_) + 1) * breadth * lanes<Real>),
           nowhere_(task.weights.stride) {}
