@@ -133,10 +133,8 @@ class Copies {
 
     // The row, which will be moved so many times.
     Real* row(uint32_t id, uint32_t times) {
-        uint32_t places[taken_at_once] = {id};
-        Real* found[taken_at_once];
-        locate(places, 1, places), take(places, 1, times, found), make();
-        return found[0];
+        locate(&id, 1, &id), moved(id, int(times)), make();
+        return expected(id);
     }
 
     // How far each row is to move takes the place of its copy. What another thread than this one brings home is
